@@ -1,0 +1,97 @@
+import { constants } from "node:os";
+
+/** Details of a {@link KnownError}: the remedy shown under the message, the cause, the exit status (default 1). */
+export interface KnownErrorOptions {
+  readonly hint?: string | undefined;
+  readonly cause?: unknown;
+  readonly exitCode?: number;
+}
+
+/** An error its reader can act on: printed as one line with its remedy, never with a stack. Anything else is a bug. */
+export class KnownError extends Error {
+  override readonly name: string = "KnownError";
+  readonly hint: string | undefined;
+  readonly exitCode: number;
+
+  constructor(message: string, options: KnownErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.hint = options.hint;
+    this.exitCode = options.exitCode ?? 1;
+  }
+}
+
+/** A wrong call: flags, variables or settings. Exit status 2, by the convention of the shell's own tools. */
+export class UsageError extends KnownError {
+  override readonly name = "UsageError";
+
+  constructor(message: string, options: KnownErrorOptions = {}) {
+    super(message, { exitCode: 2, ...options });
+  }
+}
+
+/** What a finished command left behind. `signal` is set instead of `exitCode` when it was killed. */
+export interface CommandOutcome {
+  readonly argv: readonly string[];
+  readonly exitCode: number | undefined;
+  readonly signal: string | undefined;
+  readonly stdout: string;
+  /** The last lines of what it said on stderr (and on stdout where that was not captured). */
+  readonly said: string;
+}
+
+/** An external command that failed. The message carries the command and its own last words. */
+export class CommandError extends KnownError {
+  override readonly name = "CommandError";
+  readonly outcome: CommandOutcome;
+
+  constructor(outcome: CommandOutcome, reason: string) {
+    const words = outcome.said === "" ? "" : `\n${indent(outcome.said)}`;
+    super(`${reason}: ${quoteArgv(outcome.argv)}${words}`);
+    this.outcome = outcome;
+  }
+}
+
+/** The run was ended by a signal; exit status 128+n as a shell reports it. */
+export class Interrupted extends KnownError {
+  override readonly name = "Interrupted";
+  readonly signal: NodeJS.Signals;
+
+  constructor(signal: NodeJS.Signals) {
+    super(`interrupted by ${signal}`, { exitCode: 128 + constants.signals[signal] });
+    this.signal = signal;
+  }
+}
+
+/** `argv` as one could paste it into a shell. */
+export function quoteArgv(argv: readonly string[]): string {
+  return argv.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`)).join(" ");
+}
+
+/**
+ * The errors inside `error` in the order they happened: the cause first, then every failure met while cleaning up.
+ * A SuppressedError (ECMAScript explicit resource management) nests them the other way round, and its own message
+ * depends on the compiler that lowered `await using`.
+ */
+export function flattenSuppressed(error: unknown): readonly unknown[] {
+  if (error instanceof Error && "suppressed" in error && "error" in error) {
+    return [...flattenSuppressed(error.suppressed), ...flattenSuppressed(error.error)];
+  }
+  return [error];
+}
+
+/** The message of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Whether `error` is a system error of node with this code, as `ENOENT`. */
+export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
+  return error instanceof Error && "code" in error && codes.includes(String(error.code));
+}
+
+function indent(text: string): string {
+  return text
+    .split("\n")
+    .map((line) => `    ${line}`)
+    .join("\n");
+}

@@ -1,0 +1,17 @@
+import type { Journal } from "./journal.ts";
+import type { Log } from "./log.ts";
+
+/**
+ * What every room may use of the machine it runs on; passed down, so that a test can put fake commands on the PATH and
+ * read what was logged.
+ */
+export interface Host {
+  readonly log: Log;
+  /** PATH of every command that is run. */
+  readonly path: string;
+  /** Aborted by the first SIGTERM, SIGINT or SIGHUP, with the reason an `Interrupted`. */
+  readonly signal: AbortSignal;
+  readonly journal: Journal;
+  /** Directory for locks and journals; below /run, which a reboot empties. */
+  readonly runDir: string;
+}

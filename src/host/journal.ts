@@ -1,0 +1,154 @@
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod/mini";
+import { hasCode } from "./errors.ts";
+import { isAlive, ownIdentity, processIdentitySchema, type ProcessIdentity } from "./process-identity.ts";
+
+/** Something the kernel or the disk keeps when we are killed, written down before it is acquired. */
+export const journalEntrySchema = z.discriminatedUnion("kind", [
+  /** A loop device on `backing` (the resolved path); offset and size limit in bytes, 0 for none. */
+  z.object({ kind: z.literal("loop"), device: z.string(), backing: z.string(), offset: z.number(), sizeLimit: z.number() }),
+  /** Device-mapper nodes made by kpartx on `disk`. */
+  z.object({ kind: z.literal("partition-map"), disk: z.string() }),
+  /** An empty directory (a mount point): removed by rmdir only. */
+  z.object({ kind: z.literal("directory"), path: z.string() }),
+  /** A temporary directory with all that is in it. */
+  z.object({ kind: z.literal("tree"), path: z.string() }),
+  /** A temporary file. */
+  z.object({ kind: z.literal("file"), path: z.string() }),
+  /** A disk this run writes to: after our death the kernel may keep it busy for about a second. */
+  z.object({ kind: z.literal("disk"), path: z.string() }),
+]);
+export type JournalEntry = z.infer<typeof journalEntrySchema>;
+
+/** The journal of this run. */
+export interface Journal {
+  /** Writes `entry` down; call before acquiring. The returned function strikes it out; call after releasing. */
+  record(entry: JournalEntry): () => void;
+  /** Removes the journal's file; what is still recorded then stays recorded (a failed release). */
+  close(): void;
+}
+
+/** What a dead run left, oldest first. `forget` removes its journal. */
+export interface DeadRun {
+  readonly owner: ProcessIdentity;
+  readonly entries: readonly JournalEntry[];
+  forget(): void;
+  /** Rewrites its journal so that only `entries` remain: those that could not be released. */
+  keep(entries: readonly JournalEntry[]): void;
+}
+
+const headSchema = z.object({ owner: processIdentitySchema });
+const lineSchema = z.union([
+  z.object({ id: z.int(), entry: journalEntrySchema }),
+  z.object({ id: z.int(), released: z.literal(true) }),
+]);
+
+/**
+ * Opens the journal of this process in `runDir`/journal. The file appears with the first entry, so that `-h` and
+ * non-root runs leave nothing. One JSON object a line, appended with a single write each: a run killed in between
+ * leaves at worst a last line that does not parse, whose acquisition had not begun.
+ */
+export function openJournal(runDir: string): Journal {
+  const directory = join(runDir, "journal");
+  const owner = ownIdentity();
+  const path = join(directory, `${String(owner.pid)}-${owner.startTime}.jsonl`);
+  const open = new Set<number>();
+  let nextId = 0;
+  let created = false;
+
+  const append = (line: object): void => {
+    appendFileSync(path, `${JSON.stringify(line)}\n`, { mode: 0o600 });
+  };
+  return {
+    record(entry) {
+      if (!created) {
+        mkdirSync(directory, { recursive: true, mode: 0o755 });
+        append({ owner });
+        created = true;
+      }
+      const id = nextId++;
+      append({ id, entry });
+      open.add(id);
+      return () => {
+        if (open.delete(id)) append({ id, released: true });
+      };
+    },
+    close() {
+      if (created && open.size === 0) rmSync(path, { force: true });
+    },
+  };
+}
+
+/** The journals in `runDir` whose owners are dead. */
+export function readDeadRuns(runDir: string): readonly DeadRun[] {
+  const directory = join(runDir, "journal");
+  return journalNames(directory).flatMap((name) => {
+    const path = join(directory, name);
+    const [head, ...lines] = readLines(path);
+    const parsed = headSchema.safeParse(head);
+    if (!parsed.success) return ownerByName(name, path);
+    const { owner } = parsed.data;
+    if (isAlive(owner)) return [];
+    return [deadRun(path, owner, stillOpen(lines))];
+  });
+}
+
+function deadRun(path: string, owner: ProcessIdentity, entries: readonly JournalEntry[]): DeadRun {
+  return {
+    owner,
+    entries,
+    forget: () => {
+      rmSync(path, { force: true });
+    },
+    keep: (kept) => {
+      rmSync(path, { force: true });
+      appendFileSync(path, [{ owner }, ...kept.map((entry, id) => ({ id, entry }))].map((line) => `${JSON.stringify(line)}\n`).join(""));
+    },
+  };
+}
+
+// Killed between creating the file and writing its head: nothing had been acquired.
+function ownerByName(name: string, path: string): readonly DeadRun[] {
+  const match = /^(\d+)-(\d+)\.jsonl$/.exec(name);
+  if (match === null) return [];
+  const owner = { pid: Number(match[1]), startTime: match[2] ?? "" };
+  return isAlive(owner) ? [] : [deadRun(path, owner, [])];
+}
+
+function stillOpen(lines: readonly unknown[]): readonly JournalEntry[] {
+  const open = new Map<number, JournalEntry>();
+  for (const line of lines) {
+    const parsed = lineSchema.safeParse(line);
+    if (!parsed.success) continue;
+    if ("entry" in parsed.data) open.set(parsed.data.id, parsed.data.entry);
+    else open.delete(parsed.data.id);
+  }
+  return [...open.values()];
+}
+
+function journalNames(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory).sort();
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return [];
+    throw error;
+  }
+}
+
+function readLines(path: string): readonly unknown[] {
+  try {
+    return readFileSync(path, "utf8").split("\n").filter((line) => line !== "").map(parseLine);
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return [];
+    throw error;
+  }
+}
+
+function parseLine(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}

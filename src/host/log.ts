@@ -1,0 +1,106 @@
+import { writeSync } from "node:fs";
+import { performance } from "node:perf_hooks";
+
+/** One finished step of a run. */
+export interface Phase {
+  readonly name: string;
+  readonly seconds: number;
+}
+
+/**
+ * What a run says. Plain lines on stderr, each with its level, because Ganeti shows the last 20 of them to its user
+ * and stdout may be a backup. On a terminal a progress line is kept below the last line.
+ */
+export interface Log {
+  readonly verbose: boolean;
+  readonly phases: readonly Phase[];
+  debug(message: string): void;
+  info(message: string): void;
+  warn(message: string): void;
+  error(message: string): void;
+  /** Runs one step, says its name with the seconds it took, and keeps both for the summary. */
+  phase<T>(name: string, work: () => Promise<T>): Promise<T>;
+  /** Shows `text` as the progress line of a terminal (nothing elsewhere); `undefined` removes it. */
+  progress(text: string | undefined): void;
+  /** Passes output of a command through as it is. */
+  raw(text: string): void;
+}
+
+export interface LogOptions {
+  readonly verbose?: boolean;
+  readonly terminal?: boolean;
+  readonly write?: (text: string) => void;
+}
+
+/** A log on stderr, or on `options.write`. `verbose` (DEBUG_LEVEL=1) adds the debug lines. */
+export function createLog(options: LogOptions = {}): Log {
+  const verbose = options.verbose ?? false;
+  const terminal = options.terminal ?? false;
+  const write = options.write ?? writeStderr;
+  const phases: Phase[] = [];
+  let progressShown = false;
+
+  const clearProgress = (): void => {
+    if (progressShown) write("\r\u001b[K");
+    progressShown = false;
+  };
+  const line = (level: string, message: string): void => {
+    clearProgress();
+    write(`${level}: ${maskCredentials(message)}\n`);
+  };
+  return {
+    verbose,
+    phases,
+    debug: (message) => {
+      if (verbose) line("debug", message);
+    },
+    info: (message) => {
+      line("info", message);
+    },
+    warn: (message) => {
+      line("warning", message);
+    },
+    error: (message) => {
+      line("error", message);
+    },
+    async phase(name, work) {
+      const start = performance.now();
+      if (verbose) line("debug", `${name} ...`);
+      const result = await work();
+      const seconds = (performance.now() - start) / 1000;
+      phases.push({ name, seconds });
+      line("info", `${name} (${seconds.toFixed(2)} s)`);
+      return result;
+    },
+    progress(text) {
+      if (!terminal) return;
+      clearProgress();
+      if (text === undefined) return;
+      write(maskCredentials(text));
+      progressShown = true;
+    },
+    raw(text) {
+      clearProgress();
+      write(maskCredentials(text));
+    },
+  };
+}
+
+/** `text` with the credentials of URLs (http://user:secret@proxy) masked: settings reach the log by many ways. */
+export function maskCredentials(text: string): string {
+  return text.replaceAll(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@'"]+@/gi, "$1***@");
+}
+
+// Synchronous, so that nothing is lost when the process ends, and silent when Ganeti's end of the pipe is gone: a log
+// that nobody reads is no reason to stop halfway through a disk. A non-blocking stderr that is full is waited for.
+function writeStderr(text: string): void {
+  let rest = Buffer.from(text);
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(2, rest));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") return;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    }
+  }
+}

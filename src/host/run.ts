@@ -1,0 +1,189 @@
+import { execa, type Options, type ResultPromise } from "execa";
+import type { Readable, Writable } from "node:stream";
+import { CommandError, type CommandOutcome, Interrupted, KnownError, quoteArgv } from "./errors.ts";
+import type { Host } from "./host.ts";
+
+/** How a command is run. Without options: no stdin, stdout and stderr captured, clean environment, ended by a signal. */
+export interface RunOptions {
+  /** The whole environment besides PATH and LC_ALL=C, which `env` may override. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** Text for stdin, a descriptor of ours, or `"pipe"` (only with {@link start}). Default: end of file. */
+  readonly stdin?: { readonly text: string } | number | "pipe";
+  /**
+   * `"capture"` (default) for what is parsed; `"log"` passes it on to our stderr while it comes; a descriptor of ours;
+   * `"pipe"` (only with {@link start}).
+   */
+  readonly stdout?: "capture" | "log" | "pipe" | number;
+  /** `"capture"` (default): kept for the error message. `"log"`: passed on to our stderr as well. */
+  readonly stderr?: "capture" | "log";
+  /** Further descriptors of ours, which the command finds as 3, 4, ... */
+  readonly descriptors?: readonly number[];
+  /** Runs to its end although a signal came: for commands that acquire or release. */
+  readonly shielded?: boolean;
+  /**
+   * Own PID namespace with its own /proc: when the command ends, or we do, everything it started ends with it. For
+   * what may run long, fork or run a guest's binaries.
+   */
+  readonly isolated?: boolean;
+  readonly timeoutSeconds?: number;
+  /** Exit statuses that are no error; default only 0. */
+  readonly accept?: readonly number[];
+}
+
+/** A command under way. `done` rejects like {@link run}. */
+export interface RunningCommand {
+  readonly pid: number | undefined;
+  /** With `stdin: "pipe"`. */
+  readonly stdin: Writable | undefined;
+  /** With `stdout: "pipe"`. */
+  readonly stdout: Readable | undefined;
+  readonly done: Promise<CommandOutcome>;
+  /** Ends the command's whole tree at once. */
+  kill(): void;
+}
+
+const tailLines = 20;
+const tailBytes = 16_384;
+
+/**
+ * Runs a command to its end and returns what it left. Throws CommandError (status not accepted), KnownError (command
+ * not found, timeout) or Interrupted (our run was signalled; the command's whole tree is ended first).
+ */
+export async function run(host: Host, argv: readonly [string, ...string[]], options: RunOptions = {}): Promise<CommandOutcome> {
+  return await start(host, argv, options).done;
+}
+
+/** Runs a command and returns its stdout without the last newline. Throws as {@link run}. */
+export async function capture(host: Host, argv: readonly [string, ...string[]], options: RunOptions = {}): Promise<string> {
+  return (await run(host, argv, options)).stdout;
+}
+
+/** Starts a command whose streams the caller pumps. The caller must await `done`. */
+export function start(host: Host, argv: readonly [string, ...string[]], options: RunOptions = {}): RunningCommand {
+  const shielded = options.shielded ?? false;
+  if (!shielded && host.signal.aborted) return refused(host.signal.reason);
+  host.log.debug(`run ${quoteArgv(argv)}`);
+  const [file, ...args] = wrapped(argv, options);
+  const child = execa(file, args, execaOptions(host, options)) as unknown as Child;
+  const tail = new Tail();
+  follow(host, child, options, tail);
+  const kill = (): void => {
+    killGroup(child.pid);
+  };
+  if (!shielded) host.signal.addEventListener("abort", kill, { once: true });
+  return {
+    pid: child.pid,
+    stdin: child.stdin ?? undefined,
+    stdout: child.stdout ?? undefined,
+    done: finish(host, argv, child, options, tail).finally(() => {
+      host.signal.removeEventListener("abort", kill);
+    }),
+    kill,
+  };
+}
+
+function refused(reason: unknown): RunningCommand {
+  const done = Promise.reject(reason instanceof Error ? reason : new KnownError("interrupted"));
+  done.catch(() => undefined);
+  return { pid: undefined, stdin: undefined, stdout: undefined, done, kill: () => undefined };
+}
+
+// The parent-death signal reaches every child when we are killed: one survivor in our mount namespace would pin all
+// mounts of a dead run. A PID namespace is ended by its init's death; unshare --fork itself blocks TERM and INT.
+function wrapped(argv: readonly [string, ...string[]], options: RunOptions): readonly [string, ...string[]] {
+  const isolate = options.isolated === true ? ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--"] : [];
+  return ["setpriv", "--pdeathsig", "KILL", "--", ...isolate, ...argv];
+}
+
+// The names of execa's own generic types do not fit options made at run time.
+type Child = ResultPromise<{ reject: false; buffer: { stdout: true; stderr: false } }>;
+
+function execaOptions(host: Host, options: RunOptions): Options {
+  const stdout = options.stdout ?? "capture";
+  return {
+    env: { PATH: host.path, LC_ALL: "C", ...options.env },
+    extendEnv: false,
+    reject: false,
+    // A session and process group of its own: Ctrl-C reaches only us, and the group can be ended as one.
+    detached: true,
+    cleanup: false,
+    buffer: { stdout: stdout === "capture", stderr: false },
+    maxBuffer: 256 * 1024 * 1024,
+    stripFinalNewline: true,
+    stdio: [
+      stdinOf(options),
+      typeof stdout === "number" ? stdout : "pipe",
+      "pipe",
+      ...(options.descriptors ?? []),
+    ] as NonNullable<Options["stdio"]>,
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(typeof options.stdin === "object" ? { input: options.stdin.text } : {}),
+    ...(options.timeoutSeconds === undefined ? {} : { timeout: options.timeoutSeconds * 1000, killSignal: "SIGKILL" }),
+  };
+}
+
+function stdinOf(options: RunOptions): "ignore" | "pipe" | number {
+  if (options.stdin === undefined) return "ignore";
+  return typeof options.stdin === "number" ? options.stdin : "pipe";
+}
+
+function follow(host: Host, child: Child, options: RunOptions, tail: Tail): void {
+  const listen = (stream: Readable | null | undefined, toLog: boolean): void => {
+    stream?.on("data", (chunk: Buffer) => {
+      tail.add(chunk);
+      if (toLog) host.log.raw(chunk.toString());
+    });
+  };
+  listen(child.stderr, options.stderr === "log" || options.stdout === "log");
+  if (options.stdout === "log") listen(child.stdout, true);
+}
+
+async function finish(
+  host: Host,
+  argv: readonly [string, ...string[]],
+  child: Child,
+  options: RunOptions,
+  tail: Tail,
+): Promise<CommandOutcome> {
+  const result = await child;
+  const outcome: CommandOutcome = {
+    argv,
+    exitCode: result.exitCode,
+    signal: result.signal,
+    stdout: typeof result.stdout === "string" ? result.stdout : "",
+    said: tail.text(),
+  };
+  if (options.shielded !== true && host.signal.aborted) throw host.signal.reason as Interrupted;
+  if (result.timedOut) {
+    killGroup(child.pid);
+    throw new CommandError(outcome, `no end after ${String(options.timeoutSeconds)} s`);
+  }
+  if (result.exitCode !== undefined && (options.accept ?? [0]).includes(result.exitCode)) return outcome;
+  if (result.signal !== undefined) throw new CommandError(outcome, `killed by ${result.signal}`);
+  if (result.exitCode === undefined) throw new KnownError(`cannot run ${quoteArgv(argv)}: ${String(result.shortMessage)}`);
+  if (result.exitCode === 127) throw new CommandError(outcome, `command not found or not runnable (status 127)`);
+  throw new CommandError(outcome, `exit status ${String(result.exitCode)}`);
+}
+
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
+/** The last lines of a command's output, whatever its length. */
+class Tail {
+  #kept = Buffer.alloc(0);
+
+  add(chunk: Buffer): void {
+    this.#kept = Buffer.concat([this.#kept, chunk]).subarray(-tailBytes);
+  }
+
+  text(): string {
+    return this.#kept.toString().trimEnd().split("\n").slice(-tailLines).join("\n");
+  }
+}
