@@ -1,0 +1,58 @@
+import { defineConfig, globalIgnores } from "eslint/config";
+import tseslint from "typescript-eslint";
+
+const exit = {
+  object: "process",
+  property: "exit",
+  message: "It skips the releases of what is owned: throw, or set process.exitCode.",
+};
+const environment = {
+  object: "process",
+  property: "env",
+  message: "Only os-api, config and the entry points read the environment.",
+};
+const sources = ["src/**/*.ts", "bin/**/*.ts"];
+
+export default defineConfig(
+  globalIgnores([
+    "node_modules",
+    "coverage",
+    "test-results",
+    ".cache",
+    "os-definition/{create,import,export,rename,verify,ganeti-instance-debootstrap}",
+  ]),
+  {
+    files: ["**/*.ts"],
+    extends: [tseslint.configs.strictTypeChecked],
+    languageOptions: { parserOptions: { projectService: true } },
+    rules: {
+      "@typescript-eslint/switch-exhaustiveness-check": "error",
+      // A `return` without `await` would leave the scope, and release, before the work is done.
+      "@typescript-eslint/return-await": ["error", "always"],
+    },
+  },
+  {
+    files: sources,
+    rules: {
+      "no-console": "error",
+      "no-restricted-properties": ["error", exit, environment],
+      "no-restricted-imports": [
+        "error",
+        { paths: [{ name: "execa", message: "Commands are run by src/host/run.ts." }] },
+      ],
+    },
+  },
+  {
+    // A wrong assumption in a test is a failing test.
+    files: ["test/**/*.ts"],
+    rules: { "@typescript-eslint/no-non-null-assertion": "off" },
+  },
+  {
+    files: ["src/host/run.ts"],
+    rules: { "no-restricted-imports": "off" },
+  },
+  {
+    files: ["src/os-api/**/*.ts", "src/config/**/*.ts", "bin/**/*.ts"],
+    rules: { "no-restricted-properties": ["error", exit] },
+  },
+);
