@@ -7,7 +7,13 @@ import { isAlive, ownIdentity, processIdentitySchema, type ProcessIdentity } fro
 /** Something the kernel or the disk keeps when we are killed, written down before it is acquired. */
 export const journalEntrySchema = z.discriminatedUnion("kind", [
   /** A loop device on `backing` (the resolved path); offset and size limit in bytes, 0 for none. */
-  z.object({ kind: z.literal("loop"), device: z.string(), backing: z.string(), offset: z.number(), sizeLimit: z.number() }),
+  z.object({
+    kind: z.literal("loop"),
+    device: z.string(),
+    backing: z.string(),
+    offset: z.number(),
+    sizeLimit: z.number(),
+  }),
   /** Device-mapper nodes made by kpartx on `disk`. */
   z.object({ kind: z.literal("partition-map"), disk: z.string() }),
   /** An empty directory (a mount point): removed by rmdir only. */
@@ -103,7 +109,10 @@ function deadRun(path: string, owner: ProcessIdentity, entries: readonly Journal
     },
     keep: (kept) => {
       rmSync(path, { force: true });
-      appendFileSync(path, [{ owner }, ...kept.map((entry, id) => ({ id, entry }))].map((line) => `${JSON.stringify(line)}\n`).join(""));
+      appendFileSync(
+        path,
+        [{ owner }, ...kept.map((entry, id) => ({ id, entry }))].map((line) => `${JSON.stringify(line)}\n`).join(""),
+      );
     },
   };
 }
@@ -138,7 +147,10 @@ function journalNames(directory: string): readonly string[] {
 
 function readLines(path: string): readonly unknown[] {
   try {
-    return readFileSync(path, "utf8").split("\n").filter((line) => line !== "").map(parseLine);
+    return readFileSync(path, "utf8")
+      .split("\n")
+      .filter((line) => line !== "")
+      .map(parseLine);
   } catch (error) {
     if (hasCode(error, "ENOENT")) return [];
     throw error;

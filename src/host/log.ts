@@ -14,6 +14,8 @@ export interface Phase {
 export interface Log {
   readonly verbose: boolean;
   readonly phases: readonly Phase[];
+  /** The innermost step that failed, if one did. */
+  readonly failedPhase: string | undefined;
   debug(message: string): void;
   info(message: string): void;
   warn(message: string): void;
@@ -38,6 +40,7 @@ export function createLog(options: LogOptions = {}): Log {
   const terminal = options.terminal ?? false;
   const write = options.write ?? writeStderr;
   const phases: Phase[] = [];
+  let failedPhase: string | undefined;
   let progressShown = false;
 
   const clearProgress = (): void => {
@@ -51,6 +54,9 @@ export function createLog(options: LogOptions = {}): Log {
   return {
     verbose,
     phases,
+    get failedPhase() {
+      return failedPhase;
+    },
     debug: (message) => {
       if (verbose) line("debug", message);
     },
@@ -66,7 +72,10 @@ export function createLog(options: LogOptions = {}): Log {
     async phase(name, work) {
       const start = performance.now();
       if (verbose) line("debug", `${name} ...`);
-      const result = await work();
+      const result = await work().catch((error: unknown) => {
+        failedPhase ??= name;
+        throw error;
+      });
       const seconds = (performance.now() - start) / 1000;
       phases.push({ name, seconds });
       line("info", `${name} (${seconds.toFixed(2)} s)`);

@@ -50,12 +50,20 @@ const tailBytes = 16_384;
  * Runs a command to its end and returns what it left. Throws CommandError (status not accepted), KnownError (command
  * not found, timeout) or Interrupted (our run was signalled; the command's whole tree is ended first).
  */
-export async function run(host: Host, argv: readonly [string, ...string[]], options: RunOptions = {}): Promise<CommandOutcome> {
+export async function run(
+  host: Host,
+  argv: readonly [string, ...string[]],
+  options: RunOptions = {},
+): Promise<CommandOutcome> {
   return await start(host, argv, options).done;
 }
 
 /** Runs a command and returns its stdout without the last newline. Throws as {@link run}. */
-export async function capture(host: Host, argv: readonly [string, ...string[]], options: RunOptions = {}): Promise<string> {
+export async function capture(
+  host: Host,
+  argv: readonly [string, ...string[]],
+  options: RunOptions = {},
+): Promise<string> {
   return (await run(host, argv, options)).stdout;
 }
 
@@ -74,8 +82,8 @@ export function start(host: Host, argv: readonly [string, ...string[]], options:
   if (!shielded) host.signal.addEventListener("abort", kill, { once: true });
   return {
     pid: child.pid,
-    stdin: child.stdin ?? undefined,
-    stdout: child.stdout ?? undefined,
+    stdin: options.stdin === "pipe" ? child.stdin : undefined,
+    stdout: options.stdout === "pipe" ? child.stdout : undefined,
     done: finish(host, argv, child, options, tail).finally(() => {
       host.signal.removeEventListener("abort", kill);
     }),
@@ -161,7 +169,8 @@ async function finish(
   }
   if (result.exitCode !== undefined && (options.accept ?? [0]).includes(result.exitCode)) return outcome;
   if (result.signal !== undefined) throw new CommandError(outcome, `killed by ${result.signal}`);
-  if (result.exitCode === undefined) throw new KnownError(`cannot run ${quoteArgv(argv)}: ${String(result.shortMessage)}`);
+  if (result.exitCode === undefined)
+    throw new KnownError(`cannot run ${quoteArgv(argv)}: ${String(result.shortMessage)}`);
   if (result.exitCode === 127) throw new CommandError(outcome, `command not found or not runnable (status 127)`);
   throw new CommandError(outcome, `exit status ${String(result.exitCode)}`);
 }

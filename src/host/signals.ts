@@ -1,0 +1,30 @@
+import { setMaxListeners } from "node:events";
+import { Interrupted } from "./errors.ts";
+
+const caught = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
+
+/** Signals turned into an error; `dispose` gives them their default meaning back. */
+export interface CaughtSignals extends Disposable {
+  readonly signal: AbortSignal;
+}
+
+/**
+ * From now on the first SIGTERM, SIGINT or SIGHUP aborts `signal` with an Interrupted: the running command's tree is
+ * ended, then ordinary unwinding releases everything. Further ones are ignored, because a release cut short would leak;
+ * SIGKILL is what recovery is for.
+ */
+export function catchSignals(): CaughtSignals {
+  const controller = new AbortController();
+  // One listener per command under way; a leak warning on stderr would only confuse.
+  setMaxListeners(0, controller.signal);
+  const onSignal = (name: NodeJS.Signals): void => {
+    if (!controller.signal.aborted) controller.abort(new Interrupted(name));
+  };
+  for (const name of caught) process.on(name, onSignal);
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]() {
+      for (const name of caught) process.off(name, onSignal);
+    },
+  };
+}

@@ -1,0 +1,68 @@
+import { expect, test } from "vitest";
+import { ReleaseStack } from "../../../src/host/disposal.ts";
+import { flattenSuppressed } from "../../../src/host/errors.ts";
+
+test("releases in reverse order, also behind one that fails", async () => {
+  const released: string[] = [];
+  const stack = new ReleaseStack();
+  for (const name of ["loop", "map", "mount"]) {
+    stack.defer(() => {
+      released.push(name);
+      return name === "map" ? Promise.reject(new Error("map is busy")) : Promise.resolve();
+    });
+  }
+  await expect(stack[Symbol.asyncDispose]()).rejects.toThrow("map is busy");
+  expect(released).toEqual(["mount", "map", "loop"]);
+});
+
+test("releases once", async () => {
+  let count = 0;
+  const stack = new ReleaseStack();
+  stack.defer(() => {
+    count += 1;
+    return Promise.resolve();
+  });
+  await stack[Symbol.asyncDispose]();
+  await stack[Symbol.asyncDispose]();
+  expect(count).toBe(1);
+});
+
+test("hands what it holds over", async () => {
+  let count = 0;
+  const released = (): Promise<void> => {
+    count += 1;
+    return Promise.resolve();
+  };
+  let moved: ReleaseStack;
+  {
+    await using stack = new ReleaseStack();
+    stack.defer(released);
+    moved = stack.move();
+  }
+  expect(count).toBe(0);
+  await moved[Symbol.asyncDispose]();
+  expect(count).toBe(1);
+});
+
+test("reports all failures when several releases fail", async () => {
+  const stack = new ReleaseStack();
+  stack.defer(() => Promise.reject(new Error("first acquired")));
+  stack.defer(() => Promise.reject(new Error("last acquired")));
+  await expect(stack[Symbol.asyncDispose]()).rejects.toThrow("last acquired; first acquired");
+});
+
+test("puts the cause before the failures of cleaning up", async () => {
+  const work = async (): Promise<void> => {
+    await using outer = new ReleaseStack();
+    outer.defer(() => Promise.reject(new Error("outer release")));
+    await using inner = new ReleaseStack();
+    inner.defer(() => Promise.reject(new Error("inner release")));
+    throw new Error("cause");
+  };
+  const error = await work().catch((caught: unknown) => caught);
+  expect(flattenSuppressed(error).map((one) => (one as Error).message)).toEqual([
+    "cause",
+    "inner release",
+    "outer release",
+  ]);
+});

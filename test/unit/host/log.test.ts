@@ -1,0 +1,47 @@
+import { expect, test } from "vitest";
+import { createLog } from "../../../src/host/log.ts";
+
+function logTo(options: { verbose?: boolean; terminal?: boolean } = {}) {
+  const written: string[] = [];
+  return { log: createLog({ ...options, write: (text) => written.push(text) }), text: () => written.join("") };
+}
+
+test("gives each line its level, and debug lines only when asked", () => {
+  const quiet = logTo();
+  quiet.log.debug("unseen");
+  quiet.log.warn("seen");
+  expect(quiet.text()).toBe("warning: seen\n");
+  const verbose = logTo({ verbose: true });
+  verbose.log.debug("seen");
+  expect(verbose.text()).toBe("debug: seen\n");
+});
+
+test("says a step with its seconds and keeps it for the summary", async () => {
+  const { log, text } = logTo();
+  expect(await log.phase("format", () => Promise.resolve(7))).toBe(7);
+  expect(text()).toMatch(/^info: format \(\d+\.\d\d s\)\n$/);
+  expect(log.phases.map((phase) => phase.name)).toEqual(["format"]);
+});
+
+test("keeps the innermost step that failed", async () => {
+  const { log } = logTo();
+  const failing = log.phase("outer", () => log.phase("inner", () => Promise.reject(new Error("no"))));
+  await expect(failing).rejects.toThrow("no");
+  expect(log.failedPhase).toBe("inner");
+});
+
+test("masks the password of a proxy", () => {
+  const { log, text } = logTo();
+  log.info("fetching by http://user:pa55@proxy.example.com:3128/ and ftp://u@h/");
+  expect(text()).toBe("info: fetching by http://***@proxy.example.com:3128/ and ftp://***@h/\n");
+});
+
+test("keeps a progress line below the log of a terminal and shows none elsewhere", () => {
+  const terminal = logTo({ terminal: true });
+  terminal.log.progress("unpacking 10%");
+  terminal.log.info("done");
+  expect(terminal.text()).toBe("unpacking 10%\r\u001b[Kinfo: done\n");
+  const file = logTo();
+  file.log.progress("unpacking 10%");
+  expect(file.text()).toBe("");
+});
