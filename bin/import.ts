@@ -1,0 +1,3 @@
+import { runScript } from "../src/commands/run-script.ts";
+
+void runScript("import");
