@@ -80,13 +80,16 @@ export function start(host: Host, argv: readonly [string, ...string[]], options:
     killGroup(child.pid);
   };
   if (!shielded) host.signal.addEventListener("abort", kill, { once: true });
+  const done = finish(host, argv, child, options, tail).finally(() => {
+    host.signal.removeEventListener("abort", kill);
+  });
+  // The caller awaits it when its pumps are done; until then a failure is not unhandled.
+  done.catch(() => undefined);
   return {
     pid: child.pid,
     stdin: options.stdin === "pipe" ? child.stdin : undefined,
     stdout: options.stdout === "pipe" ? child.stdout : undefined,
-    done: finish(host, argv, child, options, tail).finally(() => {
-      host.signal.removeEventListener("abort", kill);
-    }),
+    done,
     kill,
   };
 }
