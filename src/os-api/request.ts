@@ -3,10 +3,17 @@ export interface InstanceDisk {
   readonly index: number;
   /** Block device or regular file; undefined for disks that only userspace can reach. */
   readonly path: string | undefined;
+  /** DISK_n_URI: how the hypervisor reaches a disk by itself. */
+  readonly uri: string | undefined;
   readonly sizeMiB: number | undefined;
   readonly access: "rw" | "ro";
   readonly name: string | undefined;
   readonly uuid: string | undefined;
+  /**
+   * DISK_n_ROLE: what the disk is for where that is not the guest's data, as the firmware disk that Ganeti 4.0 appends
+   * for UEFI guests: never format, swap on or export such a disk. Undefined for the guest's own disks.
+   */
+  readonly role: string | undefined;
 }
 
 /** A network interface of the instance (NIC_n_*). */
@@ -16,6 +23,8 @@ export interface InstanceNic {
   readonly ip: string | undefined;
   readonly mode: string | undefined;
   readonly link: string | undefined;
+  readonly name: string | undefined;
+  readonly networkName: string | undefined;
   readonly networkSubnet: string | undefined;
   readonly networkGateway: string | undefined;
   readonly networkSubnet6: string | undefined;
