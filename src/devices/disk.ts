@@ -1,0 +1,162 @@
+import { constants } from "node:fs";
+import { open, realpath, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { type Owned, ReleaseStack } from "../host/disposal.ts";
+import { hasCode, KnownError, messageOf } from "../host/errors.ts";
+import type { Host } from "../host/host.ts";
+import { acquireLock, type Lock } from "../host/lock.ts";
+import { readBlockDevice } from "./block-device.ts";
+import { type DiskIdentity, fileKey, refuseDiskInUse } from "./in-use.ts";
+import { attachLoop } from "./loop.ts";
+import { syncFile } from "./sync.ts";
+
+/** A disk of the instance. */
+export interface Disk {
+  /** As it was given. */
+  readonly path: string;
+  readonly realPath: string;
+  readonly kind: "block" | "file";
+  /** Always a block device: `realPath`, or the loop device on a file. */
+  readonly device: string;
+  readonly sizeBytes: number;
+  /** Logical sector size in bytes. */
+  readonly sectorSize: number;
+  readonly readOnly: boolean;
+}
+
+export interface AttachOptions {
+  /** For a disk that is only read: it may be a read-only snapshot, and is not synced in the end. */
+  readonly readOnly?: boolean;
+  /** Skips the in-use check: for a reader that can live with a disk that others write to. The lock is taken all the same. */
+  readonly allowInUse?: boolean;
+  /** Sector size of the loop device on a file; default 512. */
+  readonly sectorSize?: number;
+  /** Seconds to wait for another of our runs on this disk; default 2. */
+  readonly waitSeconds?: number;
+}
+
+/**
+ * Takes the disk for this run: finds the real device behind the path, locks it against our other runs, refuses it when
+ * it is in use, and puts a loop device on a file. The release syncs what was written and throws when any of it was
+ * lost. Throws KnownError for whatever is not a usable disk.
+ */
+export async function attachDisk(host: Host, path: string, options: AttachOptions = {}): Promise<Disk & Owned> {
+  await using releases = new ReleaseStack();
+  const realPath = await resolveDisk(path);
+  const identity = await identify(path, realPath);
+  releases.use(await lockDisk(host, path, identity, options.waitSeconds ?? 2));
+  if (options.allowInUse !== true) await refuseDiskInUse(host, path, identity);
+  refuseUnwritable(path, identity, options);
+  if (options.readOnly !== true) {
+    releases.use(recordDisk(host, realPath));
+    releases.use(await syncedAtTheEnd(host, realPath));
+  }
+  const attached = identity.kind === "file" ? releases.use(await attachFile(host, realPath, options)) : blockDisk(identity);
+  const held = releases.move();
+  return {
+    path,
+    realPath,
+    kind: identity.kind,
+    ...attached,
+    readOnly: options.readOnly ?? false,
+    [Symbol.asyncDispose]: () => held[Symbol.asyncDispose](),
+  };
+}
+
+async function resolveDisk(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (!hasCode(error, "ENOENT", "ENOTDIR", "ELOOP", "EACCES")) throw error;
+    throw new KnownError(`disk ${path} cannot be found: ${messageOf(error)}`, {
+      hint: "Activate the instance's disks (gnt-instance activate-disks) or correct the path.",
+      cause: error,
+    });
+  }
+}
+
+async function identify(path: string, realPath: string): Promise<DiskIdentity> {
+  const status = await stat(realPath);
+  if (status.isBlockDevice()) {
+    const block = readBlockDevice(realPath);
+    if (block.sizeBytes === 0) throw new KnownError(`disk ${path} has no medium: its size is 0`);
+    return { kind: "block", device: realPath, block };
+  }
+  if (!status.isFile()) throw new KnownError(`disk ${path} is neither a block device nor a regular file`);
+  if (status.size < 512) throw new KnownError(`disk ${path} is an empty file`, { hint: `truncate --size=4G ${path}` });
+  return { kind: "file", path: realPath, key: fileKey(realPath) ?? "" };
+}
+
+// The lock's name is the disk's number or inode, so that two names of one disk meet.
+async function lockDisk(host: Host, path: string, identity: DiskIdentity, waitSeconds: number): Promise<Lock> {
+  const key = identity.kind === "block" ? `block-${identity.block.number}` : `file-${identity.key}`;
+  const lockPath = join(host.runDir, "locks", `disk-${key.replaceAll(":", "-")}`);
+  const lock = (await acquireLock(host, lockPath, { waitSeconds: 0 })) ?? (await waitForLock(host, path, lockPath, waitSeconds));
+  if (lock !== undefined) return lock;
+  throw new KnownError(`another run is working on disk ${path}`, { hint: `Wait for it to end; fuser -v ${lockPath} names it.` });
+}
+
+async function waitForLock(host: Host, path: string, lockPath: string, waitSeconds: number): Promise<Lock | undefined> {
+  if (waitSeconds === 0) return undefined;
+  host.log.info(`waiting up to ${String(waitSeconds)} s for another run on disk ${path}`);
+  return await acquireLock(host, lockPath, { waitSeconds });
+}
+
+function refuseUnwritable(path: string, identity: DiskIdentity, { readOnly }: AttachOptions): void {
+  if (readOnly === true || identity.kind === "file" || !identity.block.readOnly) return;
+  throw new KnownError(`disk ${path} is read-only`, { hint: `blockdev --setrw ${path}, when nothing speaks against it` });
+}
+
+function recordDisk(host: Host, path: string): Owned {
+  const struckOut = host.journal.record({ kind: "disk", path });
+  return {
+    [Symbol.asyncDispose]: () => {
+      struckOut();
+      return Promise.resolve();
+    },
+  };
+}
+
+// The descriptor is opened before the first write: fsync(2) reports to it every write error since, whoever else has
+// been told already (errseq_t). A run that was interrupted has failed anyway and may have only seconds left.
+async function syncedAtTheEnd(host: Host, path: string): Promise<Owned> {
+  const file = await open(path, constants.O_RDONLY);
+  return {
+    [Symbol.asyncDispose]: async () => {
+      try {
+        if (!host.signal.aborted) await syncFile(path, file);
+      } finally {
+        await file.close();
+      }
+    },
+  };
+}
+
+async function attachFile(host: Host, path: string, options: AttachOptions): Promise<Attached & Owned> {
+  const loop = await attachLoop(host, path, { offset: 0, sizeLimit: 0, ...options });
+  const { sizeBytes, sectorSize } = readBlockDevice(loop.device);
+  return {
+    device: loop.device,
+    sizeBytes,
+    sectorSize,
+    async [Symbol.asyncDispose]() {
+      // What programs wrote to the loop device itself, as a boot loader, goes to the file before the file is synced.
+      try {
+        if (options.readOnly !== true && !host.signal.aborted) await syncFile(loop.device);
+      } finally {
+        await loop[Symbol.asyncDispose]();
+      }
+    },
+  };
+}
+
+interface Attached {
+  readonly device: string;
+  readonly sizeBytes: number;
+  readonly sectorSize: number;
+}
+
+function blockDisk(identity: DiskIdentity & { readonly kind: "block" }): Attached {
+  const { device, block } = identity;
+  return { device, sizeBytes: block.sizeBytes, sectorSize: block.sectorSize };
+}

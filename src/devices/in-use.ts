@@ -1,0 +1,149 @@
+import { readFileSync, statSync } from "node:fs";
+import { z } from "zod/mini";
+import { hasCode, KnownError } from "../host/errors.ts";
+import type { Host } from "../host/host.ts";
+import { capture } from "../host/run.ts";
+import { type BlockDevice, blockDeviceNumber, type DeviceNumber, deviceNumber, type Holder, isHeldExclusively } from "./block-device.ts";
+import { describeUsers, mountUsers } from "./device-users.ts";
+import { type LoopState, readLoops } from "./loop.ts";
+
+/** What a disk is to the kernel: a block device with its partitions, or a file. */
+export type DiskIdentity =
+  | { readonly kind: "block"; readonly device: string; readonly block: BlockDevice }
+  | { readonly kind: "file"; readonly path: string; readonly key: FileKey };
+
+/** `major:minor:inode` of a file. */
+export type FileKey = string;
+
+/** A use of a disk, and how an administrator ends it. */
+export interface DiskUse {
+  readonly use: string;
+  readonly remedy: string;
+}
+
+/**
+ * Throws KnownError when anything uses the disk: a mount in any namespace, swap, a device on top of it, a loop device
+ * on it or on a part of it, an exclusive opener, or an emulator's image lock. A running guest of a hypervisor that takes
+ * no lock does not show.
+ */
+export async function refuseDiskInUse(host: Host, path: string, disk: DiskIdentity): Promise<void> {
+  const uses = await findUses(host, disk);
+  if (uses.length === 0) return;
+  throw new KnownError(`disk ${path} is in use: ${uses.map(({ use }) => use).join("; ")}`, {
+    hint: [...new Set(uses.map(({ remedy }) => remedy))].join("; "),
+  });
+}
+
+async function findUses(host: Host, disk: DiskIdentity): Promise<readonly DiskUse[]> {
+  const known = [...holderUses(disk), ...swapUses(disk), ...(await loopUses(host, disk)), ...lockUses(disk)];
+  return known.length === 0 ? exclusiveUses(disk) : known;
+}
+
+function holderUses(disk: DiskIdentity): readonly DiskUse[] {
+  return disk.kind === "file" ? [] : disk.block.holders.map((holder) => holderUse(holder, disk.device));
+}
+
+function holderUse({ name, mapName, mapUuid }: Holder, device: string): DiskUse {
+  if (mapName === undefined) return { use: `the device ${name} is built on it`, remedy: `stop ${name} (as mdadm --stop /dev/${name}) and try again` };
+  // kpartx writes UUIDs of this form, whatever it or the scripts before us called the map (<dev>-1, <dev>-part1, <dev>p1).
+  if (/^part\d+-/.test(mapUuid ?? "")) {
+    return { use: `the partition map ${mapName} is on it`, remedy: `kpartx -d ${device}, or dmsetup remove ${mapName}` };
+  }
+  return { use: `the device-mapper device ${mapName} is built on it`, remedy: `deactivate ${mapName} (vgchange --activate n, or dmsetup remove)` };
+}
+
+function swapUses(disk: DiskIdentity): readonly DiskUse[] {
+  return parseSwaps(readFileSync("/proc/swaps", "utf8"))
+    .filter((path) => isPartOf(path, disk))
+    .map((path) => ({ use: `${path} is swapped on`, remedy: `swapoff ${path}` }));
+}
+
+/** The paths in proc_swaps(5). */
+export function parseSwaps(text: string): readonly string[] {
+  return text
+    .split("\n")
+    .slice(1)
+    .flatMap((line) => /^(\S+)\s/.exec(line)?.[1] ?? [])
+    .map((path) => path.replace(/\\040/g, " "));
+}
+
+// O_EXCL, mountinfo and holders are silent about a loop device on the disk, mounted or not.
+async function loopUses(host: Host, disk: DiskIdentity): Promise<readonly DiskUse[]> {
+  const loops = readLoops();
+  if (loops.length === 0) return [];
+  const listed = await listLoops(host);
+  return loops
+    .filter(({ device, backing }) => isPartOf(backing, disk) || listed.get(device) === keyOf(disk))
+    .map((loop) => loopUse(loop));
+}
+
+function loopUse({ device, offset }: LoopState): DiskUse {
+  const part = offset === 0 ? "it" : `byte ${String(offset)} of it`;
+  return { use: `the loop device ${device} begins at ${part}${describeUsers(device)}`, remedy: `unmount what is on it, then losetup --detach ${device}` };
+}
+
+const loopListSchema = z.object({
+  loopdevices: z.array(z.object({ name: z.string(), "back-maj:min": z.nullable(z.string()), "back-ino": z.nullable(z.union([z.number(), z.string()])) })),
+});
+
+// sysfs names a backing file by the path it once had, maybe in another namespace; the kernel's own idea is its inode.
+async function listLoops(host: Host): Promise<ReadonlyMap<string, FileKey>> {
+  const text = await capture(host, ["losetup", "--list", "--json", "--output", "NAME,BACK-MAJ:MIN,BACK-INO"]);
+  const { loopdevices } = loopListSchema.parse(text === "" ? { loopdevices: [] } : JSON.parse(text));
+  return new Map(loopdevices.map((loop) => [loop.name, `${(loop["back-maj:min"] ?? "").trim()}:${String(loop["back-ino"])}`]));
+}
+
+/** What identifies a file to the kernel, whatever its path. */
+export function fileKey(path: string): FileKey | undefined {
+  try {
+    const status = statSync(path, { bigint: true });
+    return `${deviceNumber(status.dev)}:${String(status.ino)}`;
+  } catch (error) {
+    if (hasCode(error, "ENOENT", "ENOTDIR")) return undefined;
+    throw error;
+  }
+}
+
+function keyOf(disk: DiskIdentity): FileKey | undefined {
+  return disk.kind === "file" ? disk.key : fileKey(disk.device);
+}
+
+function isPartOf(path: string, disk: DiskIdentity): boolean {
+  if (disk.kind === "file") return fileKey(path) === disk.key;
+  const number = blockDeviceNumber(path);
+  return number !== undefined && deviceNumbers(disk.block).has(number);
+}
+
+// QEMU locks an image's bytes 100 to 299 while a guest runs on it (docs/devel: file locking of its file-posix driver).
+function lockUses(disk: DiskIdentity): readonly DiskUse[] {
+  const key = keyOf(disk);
+  const held = key !== undefined && imageLocks(readFileSync("/proc/locks", "utf8")).has(key);
+  return held ? [{ use: "an emulator holds its image lock", remedy: "shut the instance down first" }] : [];
+}
+
+/** The files of proc_locks(5) on which somebody holds a QEMU image lock. */
+export function imageLocks(text: string): ReadonlySet<FileKey> {
+  const line = /^\d+: (?:OFDLCK|POSIX) .* ([0-9a-f]+):([0-9a-f]+):(\d+) (\d+) (\d+)$/;
+  return new Set(
+    text.split("\n").flatMap((text) => {
+      const [, major = "", minor = "", inode = "", start, end] = line.exec(text.trim()) ?? [];
+      const isImageLock = Number(start) >= 100 && Number(end) < 300;
+      return isImageLock ? [`${hexadecimal(major)}:${hexadecimal(minor)}:${inode}`] : [];
+    }),
+  );
+}
+
+function hexadecimal(digits: string): string {
+  return String(Number.parseInt(digits, 16));
+}
+
+function exclusiveUses(disk: DiskIdentity): readonly DiskUse[] {
+  if (disk.kind === "file" || !isHeldExclusively(disk.device)) return [];
+  const mounts = mountUsers(deviceNumbers(disk.block));
+  if (mounts.length > 0) return mounts.map((use) => ({ use, remedy: "unmount it" }));
+  return [{ use: `held exclusively${describeUsers(disk.device)}`, remedy: "end what holds it (lsblk and fuser -v name it) and try again" }];
+}
+
+function deviceNumbers({ number, partitions }: BlockDevice): ReadonlySet<DeviceNumber> {
+  return new Set([number, ...partitions]);
+}
