@@ -29,6 +29,8 @@ export default defineConfig(
       "@typescript-eslint/switch-exhaustiveness-check": "error",
       // A `return` without `await` would leave the scope, and release, before the work is done.
       "@typescript-eslint/return-await": ["error", "always"],
+      // `await using _lock = ...` is used by being held.
+      "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_", varsIgnorePattern: "^_" }],
     },
   },
   {
@@ -45,7 +47,7 @@ export default defineConfig(
   {
     // A wrong assumption in a test is a failing test.
     files: ["test/**/*.ts"],
-    rules: { "@typescript-eslint/no-non-null-assertion": "off" },
+    rules: { "@typescript-eslint/no-non-null-assertion": "off", "@typescript-eslint/unbound-method": "off" },
   },
   {
     files: ["src/host/run.ts"],
