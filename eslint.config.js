@@ -54,7 +54,7 @@ export default defineConfig(
     rules: { "no-restricted-imports": "off" },
   },
   {
-    files: ["src/os-api/**/*.ts", "src/config/**/*.ts", "bin/**/*.ts"],
+    files: ["src/os-api/**/*.ts", "src/config/**/*.ts", "src/commands/run-script.ts", "bin/**/*.ts"],
     rules: { "no-restricted-properties": ["error", exit] },
   },
 );

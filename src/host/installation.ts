@@ -57,7 +57,8 @@ function realPath(path: string): string {
  */
 export function hasPrivateMounts(): boolean {
   try {
-    return mountNamespace("self") !== mountNamespace(String(process.ppid));
+    // Without a parent here (`docker exec`), PID 1 stands for it.
+    return mountNamespace("self") !== mountNamespace(String(process.ppid || 1));
   } catch {
     return false;
   }
