@@ -1,0 +1,95 @@
+import type { Owned } from "../host/disposal.ts";
+import { KnownError } from "../host/errors.ts";
+import type { Host } from "../host/host.ts";
+import { capture, run } from "../host/run.ts";
+import { blockDeviceNumber, type DeviceNumber, kernelSectorSize } from "./block-device.ts";
+import { describeUsers } from "./device-users.ts";
+import { retryFor } from "./patience.ts";
+import { settleUdev } from "./udev.ts";
+
+/** A part of a disk, in bytes. */
+export interface Extent {
+  readonly offset: number;
+  readonly sizeLimit: number;
+}
+
+/** A linear device-mapper device: `sectors` of the device `on`, from sector `start`; sectors of 512 bytes. */
+export interface LinearMap {
+  readonly name: string;
+  readonly on: DeviceNumber;
+  readonly start: number;
+  readonly sectors: number;
+}
+
+const releaseSeconds = 10;
+
+/**
+ * Maps all partitions of a disk with kpartx and returns the one at `extent`, by what device-mapper says: the names that
+ * kpartx gives differ by version and by the disk's name. The disk must carry no partition map yet.
+ */
+export async function mapWithKpartx(
+  host: Host,
+  disk: { readonly device: string; readonly readOnly: boolean },
+  extent: Extent,
+): Promise<{ readonly device: string } & Owned> {
+  const struckOut = host.journal.record({ kind: "partition-map", disk: disk.device });
+  const release = async (): Promise<void> => {
+    await unmapPartitions(host, disk.device);
+    struckOut();
+  };
+  try {
+    // Device-mapper reads below the disk's page cache: what was written there must be on the disk, and nothing old be kept.
+    if (!disk.readOnly) await run(host, ["blockdev", "--flushbufs", disk.device], { shielded: true });
+    await run(host, ["kpartx", "-a", "-s", ...(disk.readOnly ? ["-r"] : []), disk.device], { shielded: true });
+    await settleUdev(host);
+    return { device: await findMap(host, disk.device, extent), [Symbol.asyncDispose]: release };
+  } catch (error) {
+    await using _ = { [Symbol.asyncDispose]: release };
+    throw error;
+  }
+}
+
+async function findMap(host: Host, disk: string, { offset, sizeLimit }: Extent): Promise<string> {
+  const maps = await partitionMaps(host, disk);
+  const map = maps.find(({ start, sectors }) => start * kernelSectorSize === offset && sectors * kernelSectorSize === sizeLimit);
+  if (map !== undefined) return `/dev/mapper/${map.name}`;
+  const seen = maps.map(({ name, start, sectors }) => `${name} at ${String(start)} of ${String(sectors)} sectors`).join(", ");
+  throw new KnownError(`kpartx made no map of ${disk} at byte ${String(offset)} of ${String(sizeLimit)} bytes (made: ${seen || "none"})`, {
+    hint: "PARTITION_MAPPER=loop does without kpartx",
+  });
+}
+
+/** Removes every partition map on `disk` and verifies it. Throws KnownError naming the one that stays and its users. */
+export async function unmapPartitions(host: Host, disk: string, seconds = releaseSeconds): Promise<void> {
+  if ((await partitionMaps(host, disk)).length === 0) return;
+  await settleUdev(host);
+  const left = await retryFor(seconds, async () => {
+    for (const { name } of await partitionMaps(host, disk)) await run(host, ["dmsetup", "remove", name], { shielded: true, accept: [0, 1] });
+    return (await partitionMaps(host, disk)).length === 0 ? true : undefined;
+  });
+  if (left === true) return;
+  const [stuck] = await partitionMaps(host, disk);
+  if (stuck === undefined) return;
+  throw new KnownError(`partition map ${stuck.name} on ${disk} is still held${describeUsers(`/dev/mapper/${stuck.name}`)}`, {
+    hint: `End what holds it, then: dmsetup remove ${stuck.name}`,
+  });
+}
+
+/** The maps on `disk` that kpartx made (its UUIDs begin with `part` and a number), whatever their names. */
+export async function partitionMaps(host: Host, disk: string): Promise<readonly LinearMap[]> {
+  const number = blockDeviceNumber(disk);
+  const [table, info] = await Promise.all([
+    capture(host, ["dmsetup", "table"], { shielded: true }),
+    capture(host, ["dmsetup", "info", "--columns", "--noheadings", "--separator", " ", "--options", "name,uuid"], { shielded: true }),
+  ]);
+  const ofKpartx = new Set(info.split("\n").flatMap((line) => /^(\S+) part\d+-/.exec(line)?.[1] ?? []));
+  return parseLinearMaps(table).filter(({ name, on }) => on === number && ofKpartx.has(name));
+}
+
+/** Parses `dmsetup table`: lines of `name: 0 sectors linear major:minor start`. */
+export function parseLinearMaps(text: string): readonly LinearMap[] {
+  return text.split("\n").flatMap((line) => {
+    const [, name = "", sectors, on = "", start] = /^(\S+): 0 (\d+) linear (\d+:\d+) (\d+)$/.exec(line.trim()) ?? [];
+    return name === "" ? [] : [{ name, on, start: Number(start), sectors: Number(sectors) }];
+  });
+}

@@ -1,0 +1,52 @@
+import { open } from "node:fs/promises";
+import { CommandError, KnownError, messageOf } from "../host/errors.ts";
+import type { Host } from "../host/host.ts";
+import { run } from "../host/run.ts";
+import { readBlockDevice } from "./block-device.ts";
+
+/**
+ * Signatures live within this distance of either end: boot sector, partition table, LVM label and metadata (first MiB),
+ * superblocks up to btrfs' at 64 KiB and ZFS's labels (512 KiB at each end); at the end the backup GPT, MD and DRBD.
+ */
+export const signatureBytes = 2 * 1024 * 1024;
+
+const zeros = Buffer.alloc(256 * 1024);
+
+/**
+ * Overwrites both ends of a device with zeros, so that neither the kernel nor blkid finds there what a previous tenant
+ * left: wipefs would leave what only its version does not know. `head` in bytes.
+ */
+export async function wipeSignatures(device: string, sizeBytes: number, head = signatureBytes): Promise<void> {
+  const file = await open(device, "r+");
+  try {
+    const headEnd = Math.min(head, sizeBytes);
+    const tailStart = Math.max(headEnd, sizeBytes - signatureBytes);
+    for (const [start, end] of [[0, headEnd], [tailStart, sizeBytes]] as const) {
+      for (let position = start; position < end; ) {
+        const { bytesWritten } = await file.write(zeros, 0, Math.min(zeros.length, end - position), position);
+        position += bytesWritten;
+      }
+    }
+  } catch (error) {
+    throw new KnownError(`cannot write to ${device}: ${messageOf(error)}`, { cause: error });
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * Discards all content of a device (TRIM, or a hole in the file below a loop device). Returns false where the device
+ * cannot: the old content is still there then.
+ */
+export async function discardDevice(host: Host, device: string): Promise<boolean> {
+  if (readBlockDevice(device).discardMaxBytes === 0) return false;
+  try {
+    // --force: no question about signatures.
+    await run(host, ["blkdiscard", "--force", device]);
+    return true;
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    host.log.debug(`${device} cannot be discarded: ${error.message}`);
+    return false;
+  }
+}
