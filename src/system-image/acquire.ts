@@ -1,0 +1,93 @@
+import type { Config } from "../config/config.ts";
+import type { MountedFilesystem } from "../devices/mount.ts";
+import { ReleaseStack, type Owned } from "../host/disposal.ts";
+import { messageOf } from "../host/errors.ts";
+import type { Host } from "../host/host.ts";
+import type { Lock } from "../host/lock.ts";
+import { buildInScratch } from "./build.ts";
+import { lockSystem, makeCacheFolder } from "./cache-folder.ts";
+import type { SystemNeeds } from "./cache-key.ts";
+import { removeExpired } from "./expiry.ts";
+import { removeLeftovers } from "./leftovers.ts";
+import { findCached } from "./lookup.ts";
+import { preflight } from "./preflight.ts";
+import { publishOrWarn } from "./publish.ts";
+import type { Requirement } from "./requirement.ts";
+import { fromScratch, fromTar, onDisk } from "./sources.ts";
+import { type Wanted, wantedSystem } from "./wanted.ts";
+
+export type { SystemNeeds } from "./cache-key.ts";
+
+/** A system that is at hand, ready to be put on any number of disks. */
+export interface SystemSource {
+  /** Where it comes from, for the log and the summary. */
+  readonly origin: string;
+  readonly requirement: Requirement;
+  /** Makes the filesystem on `device` with the system in it, and mounts it. Destroys what the device held. */
+  populate(device: string): Promise<MountedFilesystem & Owned>;
+}
+
+/**
+ * Finds the system of `config` in the cache, or bootstraps it; any number of processes that want the same system at
+ * once run one bootstrap. No disk is touched. Throws KnownError when the bootstrap fails.
+ */
+export async function acquireSystem(host: Host, config: Config, needs: SystemNeeds): Promise<SystemSource & Owned> {
+  const wanted = wantedSystem(config, needs);
+  await cleanFolder(host, wanted);
+  const cached = await findCached(host, wanted, false);
+  if (cached !== undefined) return fromTar(host, wanted, cached);
+  if (!config.generateCache) return await bootstrapped(host, wanted, undefined);
+  const lock = await lockForBuilding(host, wanted);
+  if (lock === undefined) return await bootstrapped(host, wanted, undefined);
+  return await cachedOrBuilt(host, wanted, lock);
+}
+
+// The lock is ours to release, at once or, while the system exists only as a tree of ours, with the system.
+async function cachedOrBuilt(host: Host, wanted: Wanted, lock: Lock): Promise<SystemSource & Owned> {
+  await using stack = new ReleaseStack();
+  stack.use(lock);
+  const cached = await findCached(host, wanted, true);
+  if (cached !== undefined) return fromTar(host, wanted, cached);
+  return await bootstrapped(host, wanted, stack);
+}
+
+/** `building`: what is held while a cache is to be written; undefined: none is. */
+async function bootstrapped(
+  host: Host,
+  wanted: Wanted,
+  building: ReleaseStack | undefined,
+): Promise<SystemSource & Owned> {
+  const archive = await preflight(host, wanted.config);
+  await using stack = building?.move() ?? new ReleaseStack();
+  const built = await buildInScratch(host, wanted, archive, building !== undefined);
+  if (built === undefined) return onDisk(host, wanted, archive, building !== undefined, stack.move());
+  stack.use(built);
+  const tar = building === undefined ? undefined : await publishOrWarn(host, wanted, built.tree);
+  if (tar !== undefined) return fromTar(host, wanted, tar);
+  return await fromScratch(host, wanted, built.tree, stack.move());
+}
+
+// Neither an unwritable folder nor another process's clean-up is a reason not to install.
+async function cleanFolder(host: Host, { config, folder }: Wanted): Promise<void> {
+  try {
+    await removeLeftovers(host, folder);
+    await removeExpired(host, folder, config.cleanCacheDays);
+  } catch (error) {
+    if (host.signal.aborted) throw error;
+    host.log.warn(`cannot clean the cache in ${folder.directory}: ${messageOf(error)}`);
+  }
+}
+
+async function lockForBuilding(host: Host, { folder, name }: Wanted): Promise<Lock | undefined> {
+  try {
+    await makeCacheFolder(folder);
+    const lock = await lockSystem(host, folder, name, "try");
+    if (lock !== undefined) return lock;
+    host.log.info(`another process is making ${folder.tar(name)}: waiting for it`);
+    return await host.log.phase("wait for the cache", () => lockSystem(host, folder, name, "wait"));
+  } catch (error) {
+    if (host.signal.aborted) throw error;
+    host.log.warn(`the cache in ${folder.directory} cannot be written, going on without: ${messageOf(error)}`);
+    return undefined;
+  }
+}

@@ -1,0 +1,87 @@
+import { readFile } from "node:fs/promises";
+import type { Config } from "../config/config.ts";
+import { CommandError, KnownError, quoteArgv } from "../host/errors.ts";
+import type { Host } from "../host/host.ts";
+import { start } from "../host/run.ts";
+import { readDebootstrapProgress } from "./debootstrap-progress.ts";
+import { engineEnvironment } from "./engine-environment.ts";
+
+/** What debootstrap is to do; `options` are the administrator's own and come last. */
+export interface DebootstrapTask {
+  readonly directory: string;
+  readonly log: string;
+  readonly mirror: string;
+  readonly packages: readonly string[];
+  readonly options: readonly string[];
+}
+
+// Descriptor 3 is where it reports progress; everything else it says is the log of the run.
+const reporting = 'log=$1; shift; exec 3>&1 >>"$log" 2>&1; exec "$@"';
+
+/** Runs debootstrap to its end. Throws KnownError with its own words. */
+export async function runDebootstrap(host: Host, config: Config, task: DebootstrapTask): Promise<void> {
+  const argv = debootstrapArgv(config, task);
+  const progress = readDebootstrapProgress(host.log);
+  const command = start(host, ["sh", "-c", reporting, "debootstrap", task.log, ...argv], {
+    isolated: true,
+    stdout: "pipe",
+    env: engineEnvironment(config),
+  });
+  let rest = "";
+  command.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
+    const lines = (rest + chunk).split("\n");
+    rest = lines.pop() ?? "";
+    lines.forEach(progress.line);
+  });
+  try {
+    await command.done;
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    throw new DebootstrapFailed(argv, progress.complaints, await endOf(task.log), error);
+  } finally {
+    progress.end();
+  }
+}
+
+/** The command line for one task. */
+export function debootstrapArgv(config: Config, task: DebootstrapTask): readonly string[] {
+  const { directory, mirror, packages, options } = task;
+  return [
+    "debootstrap",
+    "--debian-installer",
+    `--arch=${config.arch}`,
+    ...(config.components.length === 0 ? [] : [`--components=${config.components.join(",")}`]),
+    ...(packages.length === 0 ? [] : [`--include=${packages.join(",")}`]),
+    ...(config.keyring === "" || !config.checkSignatures ? [] : [`--keyring=${config.keyring}`]),
+    config.checkSignatures ? "--force-check-gpg" : "--no-check-gpg",
+    ...options,
+    config.suite,
+    directory,
+    ...(mirror === "" ? [] : [mirror]),
+  ];
+}
+
+/** debootstrap ended with an error. */
+export class DebootstrapFailed extends KnownError {
+  override readonly name = "DebootstrapFailed";
+
+  constructor(argv: readonly string[], complaints: readonly string[], log: string, cause: CommandError) {
+    const reasons = complaints.length === 0 ? "" : `: ${complaints.slice(-5).join("; ")}`;
+    super(`debootstrap failed${reasons}\nthe end of its log:\n${log}`, {
+      cause,
+      hint: `the command was: ${quoteArgv(argv)}`,
+    });
+  }
+}
+
+const logLines = 12;
+
+async function endOf(log: string): Promise<string> {
+  const text = await readFile(log, "utf8").catch(() => "(none)");
+  return text
+    .trimEnd()
+    .split("\n")
+    .slice(-logLines)
+    .map((line) => `    ${line}`)
+    .join("\n");
+}

@@ -1,0 +1,174 @@
+import { open, rename, stat, type FileHandle } from "node:fs/promises";
+import { KnownError, hasCode, messageOf } from "../host/errors.ts";
+import type { Host } from "../host/host.ts";
+import type { Lock } from "../host/lock.ts";
+import { type CacheFolder, lockSystem } from "./cache-folder.ts";
+import { removeDerived } from "./expiry.ts";
+import {
+  type FileStamp,
+  type Manifest,
+  readManifest,
+  sameNominal,
+  sameStamp,
+  stampOf,
+  writeManifest,
+} from "./manifest.ts";
+import { sha256Of } from "./sha256.ts";
+import { surveyTar } from "./tar.ts";
+
+/** A tar that was found whole. The open file stays readable whatever happens to its name. */
+export interface CheckedTar {
+  readonly name: string;
+  readonly file: FileHandle;
+  readonly manifest: Manifest;
+}
+
+/** What looking at a tar found. `damaged` says why it must not be used. */
+export type Verdict =
+  | { readonly kind: "whole"; readonly manifest: Manifest; readonly changed: boolean; readonly edited: boolean }
+  | { readonly kind: "damaged"; readonly reason: string };
+
+/**
+ * Opens the tar of `name` when it is whole, without reading it as long as size, times and inode are those recorded.
+ * A damaged one is set aside with a warning; one that somebody rewrote is an administrator's edit: what was derived
+ * from it is dropped and it is used. Returns undefined when there is no usable tar. `locked` says that the caller holds
+ * the system's lock; otherwise it is taken here when anything must be judged, because a builder may be at work.
+ */
+export async function openChecked(
+  host: Host,
+  folder: CacheFolder,
+  name: string,
+  locked: boolean,
+): Promise<CheckedTar | undefined> {
+  const untouched = await openUntouched(folder, name);
+  if (untouched !== undefined || !(await exists(folder.tar(name)))) return untouched;
+  await using _lock = locked ? undefined : await lockIfWritable(host, folder, name);
+  return await openJudged(host, folder, name);
+}
+
+async function openUntouched(folder: CacheFolder, name: string): Promise<CheckedTar | undefined> {
+  const manifest = await readManifest(folder.manifest(name));
+  const file = await openTar(folder.tar(name));
+  if (file === undefined) return undefined;
+  if (manifest !== undefined && sameStamp(manifest.stamp, stampOf(await file.stat({ bigint: true })))) {
+    return { name, file, manifest };
+  }
+  await file.close();
+  return undefined;
+}
+
+async function openJudged(host: Host, folder: CacheFolder, name: string): Promise<CheckedTar | undefined> {
+  const file = await openTar(folder.tar(name));
+  if (file === undefined) return undefined;
+  try {
+    const manifest = await checkedManifest(host, folder, name, file);
+    if (manifest !== undefined) return { name, file, manifest };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+  await file.close();
+  return undefined;
+}
+
+// A cache on a read-only filesystem is used as well; nobody builds there either.
+async function lockIfWritable(host: Host, folder: CacheFolder, name: string): Promise<Lock | undefined> {
+  try {
+    return await lockSystem(host, folder, name, "wait");
+  } catch (error) {
+    if (hasCode(error, "EROFS", "EACCES", "EPERM")) return undefined;
+    throw error;
+  }
+}
+
+/** Judges an open tar against its manifest; `full` reads it whole even when it looks untouched. */
+export async function judgeTar(
+  host: Host,
+  path: string,
+  file: FileHandle,
+  manifest: Manifest | undefined,
+  full = false,
+): Promise<Verdict> {
+  const stamp = stampOf(await file.stat({ bigint: true }));
+  if (manifest !== undefined && !full && sameStamp(manifest.stamp, stamp)) {
+    return { kind: "whole", manifest, changed: false, edited: false };
+  }
+  const sha256 = await host.log.phase(`check ${path}`, () => sha256Of(file));
+  if (manifest?.sha256 === sha256) {
+    return { kind: "whole", manifest: { ...manifest, stamp }, changed: true, edited: false };
+  }
+  if (manifest?.stamp !== undefined && sameNominal(manifest.stamp, stamp)) {
+    return { kind: "damaged", reason: "its bytes changed although its size, time and inode did not" };
+  }
+  return await judgeForeign(host, path, { sha256, stamp }, manifest !== undefined);
+}
+
+/** Moves a damaged tar out of the way, so that its owner can look at it, and drops what was derived from it. */
+export async function setAside(host: Host, folder: CacheFolder, name: string, reason: string): Promise<void> {
+  const aside = `${folder.tar(name)}.damaged`;
+  await rename(folder.tar(name), aside);
+  await removeDerived(folder, name);
+  host.log.warn(`the cache ${folder.tar(name)} is damaged (${reason}): set aside as ${aside}`);
+}
+
+async function checkedManifest(
+  host: Host,
+  folder: CacheFolder,
+  name: string,
+  file: FileHandle,
+): Promise<Manifest | undefined> {
+  const verdict = await judgeTar(host, folder.tar(name), file, await readManifest(folder.manifest(name)));
+  if (verdict.kind === "damaged") {
+    await setAside(host, folder, name, verdict.reason);
+    return undefined;
+  }
+  if (verdict.edited) {
+    host.log.info(`the cache ${folder.tar(name)} was edited: used as an administrator's own from now on`);
+    await removeDerived(folder, name);
+  }
+  if (verdict.changed) await remember(host, folder.manifest(name), verdict.manifest);
+  return verdict.manifest;
+}
+
+async function judgeForeign(
+  host: Host,
+  path: string,
+  found: { readonly sha256: string; readonly stamp: FileStamp },
+  edited: boolean,
+): Promise<Verdict> {
+  try {
+    const tree = await surveyTar(host, path);
+    return { kind: "whole", manifest: { kind: "adopted", version: 1, ...found, tree }, changed: true, edited };
+  } catch (error) {
+    if (error instanceof KnownError && !host.signal.aborted) return { kind: "damaged", reason: messageOf(error) };
+    throw error;
+  }
+}
+
+// Without the record the next run reads the tar again: slower, not wrong (a cache on a read-only filesystem).
+async function remember(host: Host, path: string, manifest: Manifest): Promise<void> {
+  try {
+    await writeManifest(path, manifest);
+  } catch (error) {
+    host.log.debug(`cannot write ${path}: ${messageOf(error)}`);
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return false;
+    throw error;
+  }
+}
+
+async function openTar(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, "r");
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}

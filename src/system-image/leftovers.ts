@@ -1,0 +1,46 @@
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { hasCode } from "../host/errors.ts";
+import type { Host } from "../host/host.ts";
+import { isAlive } from "../host/process-identity.ts";
+import { type CacheFolder, lockSystem, ownerOf } from "./cache-folder.ts";
+import { removeTree } from "./scratch.ts";
+
+/**
+ * Removes half-written files and scratch trees of dead runs. They are known by their names and by a lock that nobody
+ * holds, not by the journal in /run, which a reboot empties.
+ */
+export async function removeLeftovers(host: Host, folder: CacheFolder): Promise<void> {
+  const partials = (await folder.files()).filter((file) => file.endsWith(".partial"));
+  for (const name of new Set(partials.map(ownerOf))) {
+    if (name === undefined) continue;
+    await using lock = await lockSystem(host, folder, name, "try");
+    if (lock === undefined) continue;
+    for (const file of await folder.files()) {
+      if (file.endsWith(".partial") && ownerOf(file) === name) await rm(join(folder.directory, file), { force: true });
+    }
+  }
+  await removeScratch(host, folder);
+}
+
+async function removeScratch(host: Host, folder: CacheFolder): Promise<void> {
+  for (const name of await listDirectory(join(folder.directory, "scratch"))) {
+    const uncached = /^uncached-(\d+)-(\d+)$/.exec(name);
+    if (uncached !== null) {
+      const owner = { pid: Number(uncached[1]), startTime: uncached[2] ?? "" };
+      if (!isAlive(owner)) await removeTree(host, folder.scratch(name));
+      continue;
+    }
+    await using lock = await lockSystem(host, folder, name, "try");
+    if (lock !== undefined) await removeTree(host, folder.scratch(name));
+  }
+}
+
+async function listDirectory(directory: string): Promise<readonly string[]> {
+  try {
+    return await readdir(directory);
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return [];
+    throw error;
+  }
+}

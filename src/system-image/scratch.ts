@@ -1,0 +1,125 @@
+import { mkdir, readFile, readlink, rmdir, statfs } from "node:fs/promises";
+import { join } from "node:path";
+import { ReleaseStack, type Owned } from "../host/disposal.ts";
+import { messageOf } from "../host/errors.ts";
+import type { Host } from "../host/host.ts";
+import { run } from "../host/run.ts";
+
+/** A place to bootstrap in that is no instance's disk. */
+export interface Scratch {
+  readonly directory: string;
+  /** For the log: `memory` or the directory. */
+  readonly description: string;
+}
+
+/** Where scratch space may be had. */
+export type ScratchPlace = { readonly kind: "memory" } | { readonly kind: "directory"; readonly path: string };
+
+const mebibyte = 1024 * 1024;
+
+/**
+ * Takes scratch space in `place`; undefined when it cannot hold `bytes` or devices and programs do not work there, and
+ * the log says why.
+ */
+export async function acquireScratch(
+  host: Host,
+  place: ScratchPlace,
+  bytes: number,
+): Promise<(Scratch & Owned) | undefined> {
+  try {
+    return place.kind === "memory" ? await memoryScratch(host, bytes) : await diskScratch(host, place.path, bytes);
+  } catch (error) {
+    if (host.signal.aborted) throw error;
+    host.log.info(`no scratch space in ${place.kind === "memory" ? "memory" : place.path}: ${messageOf(error)}`);
+    return undefined;
+  }
+}
+
+/** Whether memory may be used: a quarter of what is available holds `bytes`, and our mounts end with us. */
+export async function memoryIsAmple(bytes: number): Promise<boolean> {
+  return (await ownMountNamespace()) && bytes <= (await availableMemory()) / 4;
+}
+
+async function memoryScratch(host: Host, bytes: number): Promise<Scratch & Owned> {
+  await using stack = new ReleaseStack();
+  const directory = join(host.runDir, "scratch", String(process.pid));
+  await mkdir(join(directory, ".."), { recursive: true, mode: 0o700 });
+  const strikeOut = host.journal.record({ kind: "directory", path: directory });
+  stack.defer(async () => {
+    await unmountScratch(host, directory);
+    await rmdir(directory);
+    strikeOut();
+  });
+  await mkdir(directory, { mode: 0o700 });
+  const size = `${String(Math.ceil(Math.max(bytes, (await availableMemory()) / 4) / mebibyte))}m`;
+  await run(host, ["mount", "-t", "tmpfs", "-o", `mode=0755,size=${size}`, "gid-scratch", directory], {
+    shielded: true,
+  });
+  await requireWorking(host, directory);
+  return owned({ directory, description: "memory" }, stack.move());
+}
+
+async function diskScratch(host: Host, directory: string, bytes: number): Promise<Scratch & Owned> {
+  await using stack = new ReleaseStack();
+  await mkdir(join(directory, ".."), { recursive: true, mode: 0o700 });
+  const strikeOut = host.journal.record({ kind: "tree", path: directory });
+  stack.defer(async () => {
+    await removeTree(host, directory);
+    strikeOut();
+  });
+  await removeTree(host, directory);
+  await mkdir(directory, { mode: 0o755 });
+  await requireSpace(directory, bytes);
+  await requireWorking(host, directory);
+  return owned({ directory, description: directory }, stack.move());
+}
+
+/** Removes a tree; what is mounted in it stays. */
+export async function removeTree(host: Host, directory: string): Promise<void> {
+  await run(host, ["rm", "--recursive", "--force", "--one-file-system", "--", directory], { shielded: true });
+}
+
+async function unmountScratch(host: Host, directory: string): Promise<void> {
+  // Status 32 where nothing is mounted: the mount itself had failed. The rmdir that follows tells a busy one.
+  await run(host, ["umount", directory], { shielded: true, accept: [0, 32] });
+}
+
+async function requireSpace(directory: string, bytes: number): Promise<void> {
+  const { bavail, bsize } = await statfs(directory);
+  const free = bavail * bsize;
+  if (free < bytes) throw new Error(`${mebibytes(free)} free, ${mebibytes(bytes)} needed`);
+}
+
+// Mounted nodev, noexec, or by a user who may not make devices.
+async function requireWorking(host: Host, directory: string): Promise<void> {
+  const script = `cd "$1" && mknod .null c 1 3 && echo test >.null && echo '#!/bin/sh' >.run && chmod 0755 .run && ./.run`;
+  try {
+    await run(host, ["sh", "-c", script, "try-scratch", directory]);
+  } catch (error) {
+    if (host.signal.aborted) throw error;
+    throw new Error("devices or programs do not work there (mounted nodev or noexec?)", { cause: error });
+  }
+  await run(host, ["rm", "--force", join(directory, ".null"), join(directory, ".run")]);
+}
+
+// Without a mount namespace of our own a tmpfs would outlive us when we are killed.
+async function ownMountNamespace(): Promise<boolean> {
+  try {
+    return (await readlink("/proc/self/ns/mnt")) !== (await readlink("/proc/1/ns/mnt"));
+  } catch {
+    return false;
+  }
+}
+
+async function availableMemory(): Promise<number> {
+  const kibibytes = /^MemAvailable:\s+(\d+) kB$/m.exec(await readFile("/proc/meminfo", "utf8"))?.[1];
+  return Number(kibibytes ?? 0) * 1024;
+}
+
+function owned(scratch: Scratch, stack: ReleaseStack): Scratch & Owned {
+  return { ...scratch, [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose]() };
+}
+
+function mebibytes(bytes: number): string {
+  return `${String(Math.ceil(bytes / mebibyte))} MiB`;
+}
