@@ -1,0 +1,242 @@
+import { randomBytes } from "node:crypto";
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmdirSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+  type Stats,
+} from "node:fs";
+import { hasCode, KnownError } from "./errors.ts";
+import type { Host } from "./host.ts";
+import { lstatIfThere, type Place, refuseOtherMount, type Root, shown } from "./rooted-path.ts";
+import { run } from "./run.ts";
+
+/** What stands at a path of the guest. */
+export interface GuestStat {
+  readonly kind: "file" | "directory" | "symlink" | "other";
+  /** Permission bits, setuid and sticky included. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly size: number;
+  readonly links: number;
+}
+
+export interface WriteOptions {
+  /** Mode of the file, whatever the umask. Default: the replaced file's, or 0644 for a new one. */
+  readonly mode?: number;
+}
+
+const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
+const createFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+
+/** A regular file's bytes; undefined when nothing stands there. Throws KnownError for anything else and when it is too large. */
+export function readPlace(root: Root, place: Place, maxBytes: number): Buffer | undefined {
+  const fd = openRegular(root, place);
+  if (fd === undefined) return undefined;
+  try {
+    const { size } = fstatSync(fd);
+    if (size > maxBytes) throw tooLarge(place, maxBytes);
+    return readUpTo(fd, maxBytes, () => tooLarge(place, maxBytes));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function tooLarge(place: Place, maxBytes: number): KnownError {
+  return new KnownError(`${shown(place.guestPath)} in the guest: larger than ${String(maxBytes)} bytes`);
+}
+
+function readUpTo(fd: number, maxBytes: number, tooMuch: () => Error): Buffer {
+  const chunks: Buffer[] = [];
+  for (let total = 0; ;) {
+    const chunk = Buffer.alloc(65_536);
+    const count = readSync(fd, chunk);
+    if (count === 0) return Buffer.concat(chunks);
+    total += count;
+    if (total > maxBytes) throw tooMuch();
+    chunks.push(chunk.subarray(0, count));
+  }
+}
+
+// Looked at before it is opened, because opening a device has effects of its own; and again once it is open.
+function openRegular(root: Root, place: Place): number | undefined {
+  const stat = lstatIfThere(place.hostPath);
+  if (stat === undefined) return undefined;
+  if (!stat.isFile()) throw notRegular(place, stat);
+  const fd = openSync(place.hostPath, readFlags);
+  try {
+    const opened = fstatSync(fd);
+    if (!opened.isFile()) throw notRegular(place, opened);
+    refuseOtherMount(root, fd, place.guestPath);
+    return fd;
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+function notRegular(place: Place, stat: Stats): KnownError {
+  return new KnownError(`${shown(place.guestPath)} in the guest: not a regular file but a ${kindName(stat)}`);
+}
+
+function kindName(stat: Stats): string {
+  if (stat.isDirectory()) return "directory";
+  if (stat.isSymbolicLink()) return "symbolic link";
+  if (stat.isFIFO()) return "FIFO";
+  if (stat.isSocket()) return "socket";
+  return "device";
+}
+
+/** What stands at `place`, not followed; undefined for nothing. */
+export function statPlace(place: Place): GuestStat | undefined {
+  const stat = lstatIfThere(place.hostPath);
+  if (stat === undefined) return undefined;
+  return {
+    kind: stat.isFile() ? "file" : stat.isDirectory() ? "directory" : stat.isSymbolicLink() ? "symlink" : "other",
+    mode: stat.mode & 0o7777,
+    uid: stat.uid,
+    gid: stat.gid,
+    size: stat.size,
+    links: stat.nlink,
+  };
+}
+
+/** Writes a new file beside `place` and renames it there; see `RootedFiles.write`. */
+export async function replacePlace(
+  root: Root,
+  host: Host | undefined,
+  place: Place,
+  content: string | Uint8Array,
+  options: WriteOptions,
+): Promise<void> {
+  const old = openRegular(root, place);
+  const temporary = temporaryName(place);
+  try {
+    const fd = openSync(temporary, createFlags, 0o600);
+    try {
+      writeFileSync(fd, content);
+      await dress(host, fd, old, options);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(temporary, place.hostPath);
+  } catch (error) {
+    removeIfThere(temporary);
+    throw error;
+  } finally {
+    if (old !== undefined) closeSync(old);
+  }
+}
+
+// Gives the new file what the old one had. Modification time is not among it: the content did change. cp takes ACL,
+// user, trusted and security attributes (SELinux) where the filesystem has them, and says nothing where it has not.
+async function dress(
+  host: Host | undefined,
+  fd: number,
+  old: number | undefined,
+  options: WriteOptions,
+): Promise<void> {
+  if (old === undefined) {
+    fchmodSync(fd, options.mode ?? 0o644);
+    return;
+  }
+  const stat = fstatSync(old);
+  const own = fstatSync(fd);
+  if (own.uid !== stat.uid || own.gid !== stat.gid) fchownSync(fd, stat.uid, stat.gid);
+  if (host !== undefined) {
+    const attributes = ["--attributes-only", "--preserve=all", "--no-preserve=timestamps,links"] as const;
+    await run(host, ["cp", ...attributes, "--", "/proc/self/fd/3", "/proc/self/fd/4"], { descriptors: [old, fd] });
+  }
+  fchmodSync(fd, options.mode ?? stat.mode & 0o7777);
+}
+
+function temporaryName(place: Place): string {
+  return place.sibling(`.ganeti-instance-debootstrap.${randomBytes(8).toString("hex")}`);
+}
+
+function removeIfThere(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (!hasCode(error, "ENOENT")) throw error;
+  }
+}
+
+/** Sorted names in the directory at `place`. */
+export function listPlace(root: Root, place: Place): readonly string[] {
+  const stat = lstatIfThere(place.hostPath);
+  if (stat === undefined) return [];
+  if (!stat.isDirectory()) throw new KnownError(`${shown(place.guestPath)} in the guest: not a directory`);
+  return withDirectory(root, place.hostPath, place.guestPath, (fd) => readNames(fd))
+    .map((name) => name.toString("utf8"))
+    .filter((name) => !name.includes("\ufffd"))
+    .sort();
+}
+
+function readNames(fd: number): Buffer[] {
+  return readdirSync(`/proc/self/fd/${String(fd)}`, { encoding: "buffer" });
+}
+
+function withDirectory<T>(root: Root, path: string | Buffer, guestPath: string, use: (fd: number) => T): T {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  try {
+    refuseOtherMount(root, fd, guestPath);
+    return use(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Removes what stands at `place`; returns whether something did. */
+export function removePlace(root: Root, place: Place, recursive: boolean): boolean {
+  const stat = lstatIfThere(place.hostPath);
+  if (stat === undefined) return false;
+  if (!stat.isDirectory()) {
+    unlinkSync(place.hostPath);
+    return true;
+  }
+  if (place.name === ".") throw new KnownError(`${shown(place.guestPath)} in the guest: the root cannot be removed`);
+  if (recursive)
+    withDirectory(root, place.hostPath, place.guestPath, (fd) => {
+      emptyDirectory(root, fd, place.guestPath);
+    });
+  rmdirSync(place.hostPath);
+  return true;
+}
+
+// Names as bytes: a guest may have any.
+function emptyDirectory(root: Root, fd: number, guestPath: string): void {
+  for (const name of readNames(fd)) {
+    const path = Buffer.concat([Buffer.from(`/proc/self/fd/${String(fd)}/`), name]);
+    const inner = `${guestPath}/${name.toString("utf8")}`;
+    const isDirectory = lstatIfThere(path)?.isDirectory() === true;
+    if (isDirectory)
+      withDirectory(root, path, inner, (below) => {
+        emptyDirectory(root, below, inner);
+      });
+    if (isDirectory) rmdirSync(path);
+    else unlinkSync(path);
+  }
+}
+
+/** Makes a link beside `place` and renames it there. */
+export function replaceByLink(place: Place, target: string): void {
+  const temporary = temporaryName(place);
+  symlinkSync(target, temporary);
+  try {
+    renameSync(temporary, place.hostPath);
+  } catch (error) {
+    removeIfThere(temporary);
+    throw error;
+  }
+}
