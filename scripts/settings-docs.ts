@@ -1,0 +1,87 @@
+// npx tsx scripts/settings-docs.ts: writes the settings file `defaults` and the table of settings in README.md from
+// the table in src/config/settings.ts. A test compares them.
+import { readFileSync, writeFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import { defaultOf, settingNames, settingOf, type DefaultFacts, type SettingName } from "../src/config/settings.ts";
+
+const facts: DefaultFacts = { apiVersion: 20, installation: { sysconfdir: "/etc", localstatedir: "/var" } };
+const lineLength = 100;
+
+const introduction = `# Settings of ganeti-instance-debootstrap: /etc/default/ganeti-instance-debootstrap
+#
+# bash reads this file on the node that runs an instance's OS scripts, so keep it the same on all nodes. Everything is
+# commented out, and instances can be made without this file. The file of a variant,
+# /etc/ganeti/instance-debootstrap/variants/NAME.conf, has the same form and overrides what is set here.
+#
+# \`ganeti-instance-debootstrap config show\` prints every setting in force and where it comes from.
+`;
+
+/** The commented settings file. */
+export function settingsFile(): string {
+  return [introduction, ...settingNames.map(settingsFileEntry)].join("\n");
+}
+
+function settingsFileEntry(name: SettingName): string {
+  const { help, example, osParameter } = settingOf(name);
+  const value = defaultOf(name, facts);
+  const sentences = [
+    help,
+    ...(example === undefined && value !== "" && !hasWords(name) ? [] : [`Default: ${plainDefault(name)}.`]),
+    ...(osParameter === undefined ? [] : [`For one instance: gnt-instance add -O ${osParameter}=...`]),
+  ];
+  const comment = wrap(sentences.join(" "), lineLength).map((line) => `# ${line}\n`);
+  return `${comment.join("")}# ${name}="${example ?? value}"\n`;
+}
+
+/** The rows of the README's table of settings, its head included. */
+export function readmeTable(): string {
+  const rows = settingNames.map((name) => {
+    const { help, osParameter } = settingOf(name);
+    const parameter = osParameter === undefined ? "" : ` OS parameter \`${osParameter}\`.`;
+    const cells = [`\`${name}\``, markdownDefault(name), `${help}${parameter}`];
+    return `| ${cells.map((cell) => cell.replaceAll("|", String.raw`\|`)).join(" | ")} |`;
+  });
+  return ["| setting | default | meaning |", "|---|---|---|", ...rows, ""].join("\n");
+}
+
+/** `text` (the README) with its table of settings replaced by a fresh one. Throws when there is none. */
+export function withReadmeTable(text: string): string {
+  const table = /^\| setting \| default \| meaning \|\n(?:\|.*\n)*/m;
+  if (!table.test(text)) throw new Error("README.md has no table of settings");
+  return text.replace(table, () => readmeTable());
+}
+
+function hasWords(name: SettingName): boolean {
+  return settingOf(name).defaultWords !== undefined;
+}
+
+function plainDefault(name: SettingName): string {
+  const value = defaultOf(name, facts);
+  return settingOf(name).defaultWords ?? (value === "" ? "none" : value);
+}
+
+function markdownDefault(name: SettingName): string {
+  const value = plainDefault(name);
+  return hasWords(name) || value === "none" ? value : `\`${value}\``;
+}
+
+function wrap(text: string, length: number): readonly string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > length) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === "" ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line];
+}
+
+function main(): void {
+  writeFileSync("defaults", settingsFile());
+  writeFileSync("README.md", withReadmeTable(readFileSync("README.md", "utf8")));
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) main();
