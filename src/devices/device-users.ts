@@ -18,14 +18,18 @@ export function mountUsers(devices: ReadonlySet<DeviceNumber>): readonly string[
   return [
     ...new Set(
       mounts.map(({ mountPoint, pid }) =>
-        pid === "self" ? `mounted at ${mountPoint}` : `mounted at ${mountPoint} in the mount namespace of ${processName(pid)}`,
+        pid === "self"
+          ? `mounted at ${mountPoint}`
+          : `mounted at ${mountPoint} in the mount namespace of ${processName(pid)}`,
       ),
     ),
   ];
 }
 
 function openers(number: DeviceNumber): readonly string[] {
-  const users = processes().filter((pid) => descriptors(pid).some((path) => path.startsWith("/dev/") && isDevice(path, number)));
+  const users = processes().filter((pid) =>
+    descriptors(pid).some((path) => path.startsWith("/dev/") && isDevice(path, number)),
+  );
   return users.map((pid) => `open in ${processName(pid)}`);
 }
 

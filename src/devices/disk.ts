@@ -51,7 +51,8 @@ export async function attachDisk(host: Host, path: string, options: AttachOption
     releases.use(recordDisk(host, realPath));
     releases.use(await syncedAtTheEnd(host, realPath));
   }
-  const attached = identity.kind === "file" ? releases.use(await attachFile(host, realPath, options)) : blockDisk(identity);
+  const attached =
+    identity.kind === "file" ? releases.use(await attachFile(host, realPath, options)) : blockDisk(identity);
   const held = releases.move();
   return {
     path,
@@ -91,9 +92,12 @@ async function identify(path: string, realPath: string): Promise<DiskIdentity> {
 async function lockDisk(host: Host, path: string, identity: DiskIdentity, waitSeconds: number): Promise<Lock> {
   const key = identity.kind === "block" ? `block-${identity.block.number}` : `file-${identity.key}`;
   const lockPath = join(host.runDir, "locks", `disk-${key.replaceAll(":", "-")}`);
-  const lock = (await acquireLock(host, lockPath, { waitSeconds: 0 })) ?? (await waitForLock(host, path, lockPath, waitSeconds));
+  const lock =
+    (await acquireLock(host, lockPath, { waitSeconds: 0 })) ?? (await waitForLock(host, path, lockPath, waitSeconds));
   if (lock !== undefined) return lock;
-  throw new KnownError(`another run is working on disk ${path}`, { hint: `Wait for it to end; fuser -v ${lockPath} names it.` });
+  throw new KnownError(`another run is working on disk ${path}`, {
+    hint: `Wait for it to end; fuser -v ${lockPath} names it.`,
+  });
 }
 
 async function waitForLock(host: Host, path: string, lockPath: string, waitSeconds: number): Promise<Lock | undefined> {
@@ -104,7 +108,9 @@ async function waitForLock(host: Host, path: string, lockPath: string, waitSecon
 
 function refuseUnwritable(path: string, identity: DiskIdentity, { readOnly }: AttachOptions): void {
   if (readOnly === true || identity.kind === "file" || !identity.block.readOnly) return;
-  throw new KnownError(`disk ${path} is read-only`, { hint: `blockdev --setrw ${path}, when nothing speaks against it` });
+  throw new KnownError(`disk ${path} is read-only`, {
+    hint: `blockdev --setrw ${path}, when nothing speaks against it`,
+  });
 }
 
 function recordDisk(host: Host, path: string): Owned {

@@ -3,7 +3,14 @@ import { z } from "zod/mini";
 import { hasCode, KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { capture } from "../host/run.ts";
-import { type BlockDevice, blockDeviceNumber, type DeviceNumber, deviceNumber, type Holder, isHeldExclusively } from "./block-device.ts";
+import {
+  type BlockDevice,
+  blockDeviceNumber,
+  type DeviceNumber,
+  deviceNumber,
+  type Holder,
+  isHeldExclusively,
+} from "./block-device.ts";
 import { describeUsers, mountUsers } from "./device-users.ts";
 import { type LoopState, readLoops } from "./loop.ts";
 
@@ -44,12 +51,22 @@ function holderUses(disk: DiskIdentity): readonly DiskUse[] {
 }
 
 function holderUse({ name, mapName, mapUuid }: Holder, device: string): DiskUse {
-  if (mapName === undefined) return { use: `the device ${name} is built on it`, remedy: `stop ${name} (as mdadm --stop /dev/${name}) and try again` };
+  if (mapName === undefined)
+    return {
+      use: `the device ${name} is built on it`,
+      remedy: `stop ${name} (as mdadm --stop /dev/${name}) and try again`,
+    };
   // kpartx writes UUIDs of this form, whatever it or the scripts before us called the map (<dev>-1, <dev>-part1, <dev>p1).
   if (/^part\d+-/.test(mapUuid ?? "")) {
-    return { use: `the partition map ${mapName} is on it`, remedy: `kpartx -d ${device}, or dmsetup remove ${mapName}` };
+    return {
+      use: `the partition map ${mapName} is on it`,
+      remedy: `kpartx -d ${device}, or dmsetup remove ${mapName}`,
+    };
   }
-  return { use: `the device-mapper device ${mapName} is built on it`, remedy: `deactivate ${mapName} (vgchange --activate n, or dmsetup remove)` };
+  return {
+    use: `the device-mapper device ${mapName} is built on it`,
+    remedy: `deactivate ${mapName} (vgchange --activate n, or dmsetup remove)`,
+  };
 }
 
 function swapUses(disk: DiskIdentity): readonly DiskUse[] {
@@ -79,18 +96,29 @@ async function loopUses(host: Host, disk: DiskIdentity): Promise<readonly DiskUs
 
 function loopUse({ device, offset }: LoopState): DiskUse {
   const part = offset === 0 ? "it" : `byte ${String(offset)} of it`;
-  return { use: `the loop device ${device} begins at ${part}${describeUsers(device)}`, remedy: `unmount what is on it, then losetup --detach ${device}` };
+  return {
+    use: `the loop device ${device} begins at ${part}${describeUsers(device)}`,
+    remedy: `unmount what is on it, then losetup --detach ${device}`,
+  };
 }
 
 const loopListSchema = z.object({
-  loopdevices: z.array(z.object({ name: z.string(), "back-maj:min": z.nullable(z.string()), "back-ino": z.nullable(z.union([z.number(), z.string()])) })),
+  loopdevices: z.array(
+    z.object({
+      name: z.string(),
+      "back-maj:min": z.nullable(z.string()),
+      "back-ino": z.nullable(z.union([z.number(), z.string()])),
+    }),
+  ),
 });
 
 // sysfs names a backing file by the path it once had, maybe in another namespace; the kernel's own idea is its inode.
 async function listLoops(host: Host): Promise<ReadonlyMap<string, FileKey>> {
   const text = await capture(host, ["losetup", "--list", "--json", "--output", "NAME,BACK-MAJ:MIN,BACK-INO"]);
   const { loopdevices } = loopListSchema.parse(text === "" ? { loopdevices: [] } : JSON.parse(text));
-  return new Map(loopdevices.map((loop) => [loop.name, `${(loop["back-maj:min"] ?? "").trim()}:${String(loop["back-ino"])}`]));
+  return new Map(
+    loopdevices.map((loop) => [loop.name, `${(loop["back-maj:min"] ?? "").trim()}:${String(loop["back-ino"])}`]),
+  );
 }
 
 /** What identifies a file to the kernel, whatever its path. */
@@ -141,7 +169,12 @@ function exclusiveUses(disk: DiskIdentity): readonly DiskUse[] {
   if (disk.kind === "file" || !isHeldExclusively(disk.device)) return [];
   const mounts = mountUsers(deviceNumbers(disk.block));
   if (mounts.length > 0) return mounts.map((use) => ({ use, remedy: "unmount it" }));
-  return [{ use: `held exclusively${describeUsers(disk.device)}`, remedy: "end what holds it (lsblk and fuser -v name it) and try again" }];
+  return [
+    {
+      use: `held exclusively${describeUsers(disk.device)}`,
+      remedy: "end what holds it (lsblk and fuser -v name it) and try again",
+    },
+  ];
 }
 
 function deviceNumbers({ number, partitions }: BlockDevice): ReadonlySet<DeviceNumber> {

@@ -51,28 +51,42 @@ export async function mapWithKpartx(
 
 async function findMap(host: Host, disk: string, { offset, sizeLimit }: Extent): Promise<string> {
   const maps = await partitionMaps(host, disk);
-  const map = maps.find(({ start, sectors }) => start * kernelSectorSize === offset && sectors * kernelSectorSize === sizeLimit);
+  const map = maps.find(
+    ({ start, sectors }) => start * kernelSectorSize === offset && sectors * kernelSectorSize === sizeLimit,
+  );
   if (map !== undefined) return `/dev/mapper/${map.name}`;
-  const seen = maps.map(({ name, start, sectors }) => `${name} at ${String(start)} of ${String(sectors)} sectors`).join(", ");
-  throw new KnownError(`kpartx made no map of ${disk} at byte ${String(offset)} of ${String(sizeLimit)} bytes (made: ${seen || "none"})`, {
-    hint: "PARTITION_MAPPER=loop does without kpartx",
-  });
+  const seen = maps
+    .map(({ name, start, sectors }) => `${name} at ${String(start)} of ${String(sectors)} sectors`)
+    .join(", ");
+  throw new KnownError(
+    `kpartx made no map of ${disk} at byte ${String(offset)} of ${String(sizeLimit)} bytes (made: ${seen || "none"})`,
+    {
+      hint: "PARTITION_MAPPER=loop does without kpartx",
+    },
+  );
 }
 
-/** Removes every partition map on `disk` and verifies it. Throws KnownError naming the one that stays and its users. */
-export async function unmapPartitions(host: Host, disk: string, seconds = releaseSeconds): Promise<void> {
-  if ((await partitionMaps(host, disk)).length === 0) return;
+/**
+ * Removes every partition map on `disk` and verifies it; returns whether there was one. Throws KnownError naming the one
+ * that stays and its users.
+ */
+export async function unmapPartitions(host: Host, disk: string, seconds = releaseSeconds): Promise<boolean> {
+  if ((await partitionMaps(host, disk)).length === 0) return false;
   await settleUdev(host);
   const left = await retryFor(seconds, async () => {
-    for (const { name } of await partitionMaps(host, disk)) await run(host, ["dmsetup", "remove", name], { shielded: true, accept: [0, 1] });
+    for (const { name } of await partitionMaps(host, disk))
+      await run(host, ["dmsetup", "remove", name], { shielded: true, accept: [0, 1] });
     return (await partitionMaps(host, disk)).length === 0 ? true : undefined;
   });
-  if (left === true) return;
+  if (left === true) return true;
   const [stuck] = await partitionMaps(host, disk);
-  if (stuck === undefined) return;
-  throw new KnownError(`partition map ${stuck.name} on ${disk} is still held${describeUsers(`/dev/mapper/${stuck.name}`)}`, {
-    hint: `End what holds it, then: dmsetup remove ${stuck.name}`,
-  });
+  if (stuck === undefined) return true;
+  throw new KnownError(
+    `partition map ${stuck.name} on ${disk} is still held${describeUsers(`/dev/mapper/${stuck.name}`)}`,
+    {
+      hint: `End what holds it, then: dmsetup remove ${stuck.name}`,
+    },
+  );
 }
 
 /** The maps on `disk` that kpartx made (its UUIDs begin with `part` and a number), whatever their names. */
@@ -80,7 +94,9 @@ export async function partitionMaps(host: Host, disk: string): Promise<readonly 
   const number = blockDeviceNumber(disk);
   const [table, info] = await Promise.all([
     capture(host, ["dmsetup", "table"], { shielded: true }),
-    capture(host, ["dmsetup", "info", "--columns", "--noheadings", "--separator", " ", "--options", "name,uuid"], { shielded: true }),
+    capture(host, ["dmsetup", "info", "--columns", "--noheadings", "--separator", " ", "--options", "name,uuid"], {
+      shielded: true,
+    }),
   ]);
   const ofKpartx = new Set(info.split("\n").flatMap((line) => /^(\S+) part\d+-/.exec(line)?.[1] ?? []));
   return parseLinearMaps(table).filter(({ name, on }) => on === number && ofKpartx.has(name));

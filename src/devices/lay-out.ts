@@ -4,7 +4,14 @@ import type { Host } from "../host/host.ts";
 import type { Disk } from "./disk.ts";
 import { chooseMapper, mapPartition, type PartitionMapper } from "./partition-map.ts";
 import { type Geometry, type PlanOptions, planPartitions } from "./partition-plan.ts";
-import { type Partition, type PartitionTable, readPartitionTable, rootPartition, type TableIdentifiers, writePartitionTable } from "./partition-table.ts";
+import {
+  type Partition,
+  type PartitionTable,
+  readPartitionTable,
+  rootPartition,
+  type TableIdentifiers,
+  writePartitionTable,
+} from "./partition-table.ts";
 import { discardDevice, signatureBytes, wipeSignatures } from "./wipe.ts";
 
 /** How a disk is to be partitioned: settings of the same names. */
@@ -38,24 +45,43 @@ export interface RootDevice {
  * Wipes the disk, writes the partition table and maps the root partition, which the release unmaps. Throws KnownError
  * before the disk is touched when the layout cannot work on it.
  */
-export async function layOutDisk(host: Host, disk: Disk, layout: Layout, options: LayoutOptions = {}): Promise<RootDevice & Owned> {
+export async function layOutDisk(
+  host: Host,
+  disk: Disk,
+  layout: Layout,
+  options: LayoutOptions = {},
+): Promise<RootDevice & Owned> {
   if (disk.readOnly) throw new KnownError(`disk ${disk.path} is attached read-only and cannot be laid out`);
   const planned = planOf(disk, layout, options);
   if (planned === undefined) return await layOutWhole(host, disk, options);
   const mapper = await chooseMapper(host, layout.partitionMapper);
   if (options.discard === true) await discardDevice(host, disk.device);
   await wipeSignatures(disk.device, disk.sizeBytes, Math.min(2 * signatureBytes, planned.rootStart));
-  const table = await writePartitionTable(host, disk, { ...planOptions(layout, options), identifiers: options.identifiers });
+  const table = await writePartitionTable(host, disk, {
+    ...planOptions(layout, options),
+    identifiers: options.identifiers,
+  });
   const partition = rootPartition(table);
   if (partition === undefined) throw new Error("the table just written has no root partition");
   const mapped = await mapPartition(host, disk, partition, table.sectorSize, mapper);
   const sizeBytes = partition.sectors * table.sectorSize;
   await disposeOnError(mapped, () => wipeSignatures(mapped.device, sizeBytes));
-  return { device: mapped.device, disk, sizeBytes, table, partition, [Symbol.asyncDispose]: () => mapped[Symbol.asyncDispose]() };
+  return {
+    device: mapped.device,
+    disk,
+    sizeBytes,
+    table,
+    partition,
+    [Symbol.asyncDispose]: () => mapped[Symbol.asyncDispose](),
+  };
 }
 
 /** The size in bytes that the root would get, without touching anything. Throws as {@link layOutDisk}. */
-export function rootBytes(disk: Geometry, layout: Pick<Layout, "partitionStyle" | "partitionAlignment">, options: LayoutOptions = {}): number {
+export function rootBytes(
+  disk: Geometry,
+  layout: Pick<Layout, "partitionStyle" | "partitionAlignment">,
+  options: LayoutOptions = {},
+): number {
   return planOf(disk, layout, options)?.rootBytes ?? disk.sizeBytes;
 }
 
@@ -74,7 +100,14 @@ export async function openLayout(
   if (partition === undefined) return undefined;
   const mapped = await mapPartition(host, disk, partition, table.sectorSize, partitionMapper);
   const sizeBytes = partition.sectors * table.sectorSize;
-  return { device: mapped.device, disk, sizeBytes, table, partition, [Symbol.asyncDispose]: () => mapped[Symbol.asyncDispose]() };
+  return {
+    device: mapped.device,
+    disk,
+    sizeBytes,
+    table,
+    partition,
+    [Symbol.asyncDispose]: () => mapped[Symbol.asyncDispose](),
+  };
 }
 
 async function layOutWhole(host: Host, disk: Disk, options: LayoutOptions): Promise<RootDevice & Owned> {
@@ -93,14 +126,21 @@ interface PlannedRoot {
 }
 
 /** Start and size of the root in bytes; undefined without partitions. */
-function planOf(disk: Geometry, layout: Pick<Layout, "partitionStyle" | "partitionAlignment">, options: LayoutOptions): PlannedRoot | undefined {
+function planOf(
+  disk: Geometry,
+  layout: Pick<Layout, "partitionStyle" | "partitionAlignment">,
+  options: LayoutOptions,
+): PlannedRoot | undefined {
   if (layout.partitionStyle === "none") return undefined;
   const root = planPartitions(disk, planOptions(layout, options)).partitions.at(-1);
   if (root === undefined) throw new Error("a plan without partitions");
   return { rootStart: root.startSector * disk.sectorSize, rootBytes: root.sectors * disk.sectorSize };
 }
 
-function planOptions({ partitionStyle, partitionAlignment }: Pick<Layout, "partitionStyle" | "partitionAlignment">, options: LayoutOptions): PlanOptions {
+function planOptions(
+  { partitionStyle, partitionAlignment }: Pick<Layout, "partitionStyle" | "partitionAlignment">,
+  options: LayoutOptions,
+): PlanOptions {
   const style = partitionStyle === "gpt" ? "gpt" : "msdos";
   return { style, alignment: partitionAlignment, bootLoader: options.bootLoader, espBytes: options.espBytes };
 }

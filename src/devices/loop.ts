@@ -86,14 +86,14 @@ function loopArguments({ offset, sizeLimit, readOnly, sectorSize }: LoopOptions)
 /**
  * Takes the loop device down when it still is what `state` says; else it is gone already. `losetup --detach` of a
  * device that is held only marks it to vanish at its last close (autoclear), so this waits and verifies. Throws
- * KnownError naming the holders when it stays.
+ * KnownError naming the holders when it stays. Returns whether there was anything to take down.
  */
-export async function detachLoop(host: Host, state: LoopState, seconds = releaseSeconds): Promise<void> {
-  if (!isStill(state)) return;
+export async function detachLoop(host: Host, state: LoopState, seconds = releaseSeconds): Promise<boolean> {
+  if (!isStill(state)) return false;
   await settleUdev(host);
   await run(host, ["losetup", "--detach", state.device], { shielded: true, accept: [0, 1] });
   const gone = await retryFor(seconds, () => (isStill(state) ? undefined : true));
-  if (gone) return;
+  if (gone === true) return true;
   throw new KnownError(`loop device ${state.device} on ${state.backing} is still held${describeUsers(state.device)}`, {
     hint: `It vanishes when its last user closes it; else: losetup --detach ${state.device}`,
   });
@@ -135,7 +135,8 @@ function loopNames(): readonly string[] {
 function freeLoopDevice(tried: ReadonlySet<string>): string {
   for (let index = 0; ; index++) {
     const device = `/dev/loop${String(index)}`;
-    if (!tried.has(device) && readText(`/sys/block/loop${String(index)}/loop/backing_file`) === undefined) return device;
+    if (!tried.has(device) && readText(`/sys/block/loop${String(index)}/loop/backing_file`) === undefined)
+      return device;
   }
 }
 

@@ -41,7 +41,11 @@ export async function mapPartition(
  * kpartx where it is installed and device-mapper answers, else a loop device; a setting overrides. Throws KnownError for
  * kpartx without device-mapper: call it before a disk is touched. `control` is the kernel's node.
  */
-export async function chooseMapper(host: Host, mapper: PartitionMapper, control = "/dev/mapper/control"): Promise<"kpartx" | "loop"> {
+export async function chooseMapper(
+  host: Host,
+  mapper: PartitionMapper,
+  control = "/dev/mapper/control",
+): Promise<"kpartx" | "loop"> {
   if (mapper === "loop") return "loop";
   const missing = (await isInstalled(host, "kpartx")) ? await whyNoDeviceMapper(control) : "kpartx is not installed";
   if (missing === undefined) return "kpartx";

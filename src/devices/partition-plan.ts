@@ -61,7 +61,9 @@ const msdosSectors = 2 ** 32 - 1;
  */
 export function planPartitions(geometry: Geometry, options: PlanOptions): PartitionPlan {
   if (!Number.isInteger(options.alignment) || options.alignment < 1) {
-    throw new KnownError(`partition alignment ${String(options.alignment)} is not a number of sectors`, { hint: "PARTITION_ALIGNMENT=2048 is usual" });
+    throw new KnownError(`partition alignment ${String(options.alignment)} is not a number of sectors`, {
+      hint: "PARTITION_ALIGNMENT=2048 is usual",
+    });
   }
   const plan = options.style === "msdos" ? planMsdos(geometry, options) : planGpt(geometry, options);
   const root = plan.partitions.at(-1);
@@ -77,17 +79,29 @@ export function planPartitions(geometry: Geometry, options: PlanOptions): Partit
 function planMsdos({ sizeBytes, sectorSize }: Geometry, { alignment, bootLoader }: PlanOptions): PartitionPlan {
   const gap = alignment * sectorSize;
   if (bootLoader === "grub" && gap < grubGapBytes) {
-    throw new KnownError(`a partition alignment of ${String(alignment)} sectors leaves ${String(gap)} bytes before the partition, too little for grub`, {
-      hint: "PARTITION_ALIGNMENT=2048 leaves 1 MiB.",
-    });
+    throw new KnownError(
+      `a partition alignment of ${String(alignment)} sectors leaves ${String(gap)} bytes before the partition, too little for grub`,
+      {
+        hint: "PARTITION_ALIGNMENT=2048 leaves 1 MiB.",
+      },
+    );
   }
   const end = Math.floor(sizeBytes / sectorSize);
   const usableEnd = Math.min(end, msdosSectors);
-  const root = { number: 1, startSector: alignment, sectors: usableEnd - alignment, type: partitionTypes.linux, bootable: true };
+  const root = {
+    number: 1,
+    startSector: alignment,
+    sectors: usableEnd - alignment,
+    type: partitionTypes.linux,
+    bootable: true,
+  };
   return { partitions: [root], firstUsable: 1, truncated: usableEnd < end };
 }
 
-function planGpt({ sizeBytes, sectorSize }: Geometry, { alignment, espBytes = defaultEspBytes }: PlanOptions): PartitionPlan {
+function planGpt(
+  { sizeBytes, sectorSize }: Geometry,
+  { alignment, espBytes = defaultEspBytes }: PlanOptions,
+): PartitionPlan {
   // 128 entries of 128 bytes; behind the protective MBR and the header, and mirrored at the end of the disk.
   const entrySectors = Math.ceil((128 * 128) / sectorSize);
   const firstUsable = 2 + entrySectors;
@@ -98,9 +112,23 @@ function planGpt({ sizeBytes, sectorSize }: Geometry, { alignment, espBytes = de
   const rootStart = roundUp(espStart + espSectors, alignment);
   return {
     partitions: [
-      { number: 1, startSector: biosBootStart, sectors: biosBootBytes / sectorSize, type: partitionTypes.biosBoot, bootable: false, name: "bios-boot" },
+      {
+        number: 1,
+        startSector: biosBootStart,
+        sectors: biosBootBytes / sectorSize,
+        type: partitionTypes.biosBoot,
+        bootable: false,
+        name: "bios-boot",
+      },
       { number: 2, startSector: espStart, sectors: espSectors, type: partitionTypes.esp, bootable: false, name: "esp" },
-      { number: 3, startSector: rootStart, sectors: end - rootStart, type: partitionTypes.linuxData, bootable: false, name: "root" },
+      {
+        number: 3,
+        startSector: rootStart,
+        sectors: end - rootStart,
+        type: partitionTypes.linuxData,
+        bootable: false,
+        name: "root",
+      },
     ],
     firstUsable,
     truncated: false,

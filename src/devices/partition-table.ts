@@ -4,7 +4,14 @@ import { CommandError, KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { capture, run } from "../host/run.ts";
 import { readBlockDevice } from "./block-device.ts";
-import { type Geometry, type PartitionPlan, type PartitionStyle, partitionTypes, type PlanOptions, planPartitions } from "./partition-plan.ts";
+import {
+  type Geometry,
+  type PartitionPlan,
+  type PartitionStyle,
+  partitionTypes,
+  type PlanOptions,
+  planPartitions,
+} from "./partition-plan.ts";
 
 /** A partition; `startSector` and `sectors` count logical sectors of the disk. */
 export interface Partition {
@@ -32,7 +39,8 @@ export interface PartitionTable {
 export interface TableIdentifiers {
   readonly id?: string | undefined;
   /** In the order of their numbers; for gpt. */
-  readonly partitions?: readonly { readonly uuid?: string | undefined; readonly name?: string | undefined }[] | undefined;
+  readonly partitions?:
+    readonly { readonly uuid?: string | undefined; readonly name?: string | undefined }[] | undefined;
 }
 
 export type TableOptions = PlanOptions & { readonly identifiers?: TableIdentifiers | undefined };
@@ -41,13 +49,22 @@ export type TableOptions = PlanOptions & { readonly identifiers?: TableIdentifie
 export type PartitionedDisk = Geometry & { readonly device: string };
 
 /** Writes a new partition table, as {@link planPartitions} lays it out, and returns it. */
-export async function writePartitionTable(host: Host, disk: PartitionedDisk, options: TableOptions): Promise<PartitionTable> {
+export async function writePartitionTable(
+  host: Host,
+  disk: PartitionedDisk,
+  options: TableOptions,
+): Promise<PartitionTable> {
   const plan = planPartitions(disk, options);
   if (plan.truncated) {
-    host.log.warn(`${disk.device} is larger than a msdos table can address: only the first 2 TiB are used; PARTITION_STYLE=gpt uses all`);
+    host.log.warn(
+      `${disk.device} is larger than a msdos table can address: only the first 2 TiB are used; PARTITION_STYLE=gpt uses all`,
+    );
   }
   const table = identify(plan, disk.sectorSize, options);
-  await run(host, sfdiskArguments(disk.device), { stdin: { text: sfdiskScript(table, plan.firstUsable) }, shielded: true });
+  await run(host, sfdiskArguments(disk.device), {
+    stdin: { text: sfdiskScript(table, plan.firstUsable) },
+    shielded: true,
+  });
   return table;
 }
 
@@ -63,7 +80,8 @@ function identify(plan: PartitionPlan, sectorSize: number, { style, identifiers 
   const partitions = plan.partitions.map((partition, index) => {
     const given = identifiers?.partitions?.[index];
     const name = given?.name ?? partition.name;
-    const uuid = style === "gpt" ? (given?.uuid ?? randomUUID()).toLowerCase() : msdosPartitionUuid(id, partition.number);
+    const uuid =
+      style === "gpt" ? (given?.uuid ?? randomUUID()).toLowerCase() : msdosPartitionUuid(id, partition.number);
     return { ...partition, uuid, ...(name === undefined ? {} : { name }) };
   });
   return { style, id, sectorSize, partitions };
@@ -93,7 +111,12 @@ export function sfdiskScript(table: PartitionTable, firstUsable: number): string
 }
 
 function sfdiskLine({ number, startSector, sectors, type, bootable, uuid, name }: Partition, gpt: boolean): string {
-  const identity = gpt ? [`uuid=${(uuid ?? "").toUpperCase()}`, ...(name === undefined ? [] : [`name="${name.replaceAll('"', String.raw`\"`)}"`])] : [];
+  const identity = gpt
+    ? [
+        `uuid=${(uuid ?? "").toUpperCase()}`,
+        ...(name === undefined ? [] : [`name="${name.replaceAll('"', String.raw`\"`)}"`]),
+      ]
+    : [];
   const fields = [`start=${String(startSector)}`, `size=${String(sectors)}`, `type=${type}`, ...identity];
   return `${String(number)} : ${[...fields, ...(bootable ? ["bootable"] : [])].join(", ")}`;
 }
@@ -125,7 +148,8 @@ export async function readPartitionTable(host: Host, device: string): Promise<Pa
     const text = await capture(host, ["sfdisk", "--json", device]);
     return parseSfdisk(text, device, readBlockDevice(device).sectorSize);
   } catch (error) {
-    if (error instanceof CommandError && /does not contain a recognized partition table/.test(error.outcome.said)) return undefined;
+    if (error instanceof CommandError && /does not contain a recognized partition table/.test(error.outcome.said))
+      return undefined;
     throw error;
   }
 }
@@ -158,7 +182,8 @@ export function parseSfdisk(text: string, device: string, sectorSize: number): P
 
 // libfdisk writes `<device>p1`, `<device>1` or `<device>-part1`, by the device's name.
 function partitionNumber(node: string, device: string): number {
-  const match = /^(?:p|-part)?(\d+)$/.exec(node.startsWith(device) ? node.slice(device.length) : "") ?? /(\d+)$/.exec(node);
+  const match =
+    /^(?:p|-part)?(\d+)$/.exec(node.startsWith(device) ? node.slice(device.length) : "") ?? /(\d+)$/.exec(node);
   if (match === null) throw new KnownError(`sfdisk names a partition ${node}, which has no number`);
   return Number(match[1]);
 }

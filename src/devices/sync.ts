@@ -3,7 +3,8 @@ import { KnownError, messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { run } from "../host/run.ts";
 
-const writeErrorHint = "Data that was reported as written is lost: look at the kernel log and at the space left where the disk lives.";
+const writeErrorHint =
+  "Data that was reported as written is lost: look at the kernel log and at the space left where the disk lives.";
 
 /**
  * Writes everything buffered for a device or file to its medium (fsync(2)). Throws KnownError when any of it could not

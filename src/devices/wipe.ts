@@ -21,8 +21,11 @@ export async function wipeSignatures(device: string, sizeBytes: number, head = s
   try {
     const headEnd = Math.min(head, sizeBytes);
     const tailStart = Math.max(headEnd, sizeBytes - signatureBytes);
-    for (const [start, end] of [[0, headEnd], [tailStart, sizeBytes]] as const) {
-      for (let position = start; position < end; ) {
+    for (const [start, end] of [
+      [0, headEnd],
+      [tailStart, sizeBytes],
+    ] as const) {
+      for (let position = start; position < end;) {
         const { bytesWritten } = await file.write(zeros, 0, Math.min(zeros.length, end - position), position);
         position += bytesWritten;
       }

@@ -1,0 +1,159 @@
+import { existsSync, lstatSync } from "node:fs";
+import { rmdir, unlink } from "node:fs/promises";
+import { join, normalize } from "node:path";
+import { hasCode, KnownError, messageOf } from "../host/errors.ts";
+import type { Host } from "../host/host.ts";
+import { type DeadRun, type JournalEntry, readDeadRuns } from "../host/journal.ts";
+import { acquireLock } from "../host/lock.ts";
+import { run } from "../host/run.ts";
+import { blockDeviceNumber, isHeldExclusively } from "./block-device.ts";
+import { describeUsers } from "./device-users.ts";
+import { unmapPartitions } from "./kpartx.ts";
+import { detachLoop } from "./loop.ts";
+import { mountsOfAllNamespaces } from "./mount-table.ts";
+import { retryFor } from "./patience.ts";
+
+/** What a recovery did. */
+export interface RecoveryReport {
+  /** Dead runs that were found. */
+  readonly runs: number;
+  /** What was released, as `loop device /dev/loop3`. */
+  readonly released: readonly string[];
+  /** What could not be released; it stays in the journal for the next start. */
+  readonly kept: readonly { readonly what: string; readonly reason: string }[];
+}
+
+export interface RecoveryOptions {
+  /** Seconds to wait for a disk that a dead run wrote to; default 10. */
+  readonly diskSeconds?: number;
+  /** Seconds to wait for another recovery; default 60. */
+  readonly lockSeconds?: number;
+}
+
+/**
+ * Releases what runs that were killed have left: what their journals name, when it still is what they name. One
+ * recovery at a time; what cannot be released is reported and stays recorded. Never throws for a single leftover.
+ */
+export async function recoverDeadRuns(host: Host, options: RecoveryOptions = {}): Promise<RecoveryReport> {
+  if (readDeadRuns(host.runDir).length === 0) return { runs: 0, released: [], kept: [] };
+  const lock = await acquireLock(host, join(host.runDir, "locks", "recovery"), {
+    waitSeconds: options.lockSeconds ?? 60,
+  });
+  if (lock === undefined) {
+    throw new KnownError("another recovery of killed runs does not end", {
+      hint: `fuser -v ${join(host.runDir, "locks", "recovery")} names it`,
+    });
+  }
+  await using _ = lock;
+  // Read again: whoever held the lock may have done it all.
+  const reports: RecoveryReport[] = [];
+  for (const dead of readDeadRuns(host.runDir)) reports.push(await recover(host, dead, options.diskSeconds ?? 10));
+  return {
+    runs: reports.length,
+    released: reports.flatMap(({ released }) => released),
+    kept: reports.flatMap(({ kept }) => kept),
+  };
+}
+
+async function recover(host: Host, dead: DeadRun, diskSeconds: number): Promise<RecoveryReport> {
+  const released: string[] = [];
+  const kept: { entry: JournalEntry; what: string; reason: string }[] = [];
+  // Last acquired, first released; the disks last of all, when nothing of ours holds them any more.
+  const entries = [...dead.entries].reverse();
+  for (const entry of [
+    ...entries.filter(({ kind }) => kind !== "disk"),
+    ...entries.filter(({ kind }) => kind === "disk"),
+  ]) {
+    const what = describe(entry);
+    try {
+      if (await release(host, entry, diskSeconds)) released.push(what);
+    } catch (error) {
+      kept.push({ entry, what, reason: messageOf(error) });
+    }
+  }
+  if (kept.length === 0) dead.forget();
+  else dead.keep(kept.map(({ entry }) => entry).reverse());
+  const owner = `run ${String(dead.owner.pid)}, which was killed`;
+  if (released.length > 0) host.log.info(`released what was left by ${owner}: ${released.join(", ")}`);
+  for (const { what, reason } of kept) host.log.warn(`${what}, left by ${owner}, cannot be released: ${reason}`);
+  return { runs: 1, released, kept: kept.map(({ what, reason }) => ({ what, reason })) };
+}
+
+/** Releases one entry and verifies it; false when there was nothing left of it. */
+async function release(host: Host, entry: JournalEntry, diskSeconds: number): Promise<boolean> {
+  switch (entry.kind) {
+    case "loop":
+      return await detachLoop(host, entry);
+    case "partition-map":
+      return (
+        blockDeviceNumber(entry.disk) !== undefined &&
+        existsSync("/dev/mapper/control") &&
+        (await unmapPartitions(host, entry.disk))
+      );
+    case "directory":
+      return await ifPresent(() => rmdir(entry.path));
+    case "file":
+      return await ifPresent(() => removeFile(entry.path));
+    case "tree":
+      return await removeTree(host, entry.path);
+    case "disk":
+      return await waitForDisk(host, entry.path, diskSeconds);
+  }
+}
+
+// After SIGKILL with much unwritten data the kernel keeps the disk for about a second; what lasts longer is somebody
+// else's use, of which the in-use check speaks.
+async function waitForDisk(host: Host, path: string, seconds: number): Promise<false> {
+  if (blockDeviceNumber(path) === undefined || !isHeldExclusively(path)) return false;
+  host.log.info(`waiting up to ${String(seconds)} s for disk ${path}, which a killed run wrote to`);
+  const free = await retryFor(seconds, () => (isHeldExclusively(path) ? undefined : true));
+  if (free === undefined)
+    host.log.warn(`disk ${path}, which a killed run wrote to, is still held${describeUsers(path)}`);
+  return false;
+}
+
+async function removeFile(path: string): Promise<void> {
+  if (lstatSync(path).isDirectory()) throw new KnownError(`${path} is a directory, not the file that was recorded`);
+  await unlink(path);
+}
+
+async function removeTree(host: Host, path: string): Promise<boolean> {
+  if (normalize(path) !== path || path.split("/").length < 3) throw new KnownError(`${path} is no path of ours`);
+  const status = lstatSync(path, { throwIfNoEntry: false });
+  if (status === undefined) return false;
+  if (!status.isDirectory()) throw new KnownError(`${path} is not the directory that was recorded`);
+  const mount = mountsOfAllNamespaces().find(
+    ({ mountPoint }) => mountPoint === path || mountPoint.startsWith(`${path}/`),
+  );
+  if (mount !== undefined)
+    throw new KnownError(`${mount.mountPoint} is mounted`, { hint: `umount ${mount.mountPoint}` });
+  await run(host, ["rm", "--recursive", "--force", "--one-file-system", "--", path]);
+  return true;
+}
+
+async function ifPresent(remove: () => Promise<void>): Promise<boolean> {
+  try {
+    await remove();
+    return true;
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return false;
+    throw error;
+  }
+}
+
+function describe(entry: JournalEntry): string {
+  switch (entry.kind) {
+    case "loop":
+      return `loop device ${entry.device} on ${entry.backing}`;
+    case "partition-map":
+      return `partition map of ${entry.disk}`;
+    case "directory":
+      return `directory ${entry.path}`;
+    case "tree":
+      return `directory tree ${entry.path}`;
+    case "file":
+      return `file ${entry.path}`;
+    case "disk":
+      return `disk ${entry.path}`;
+  }
+}
