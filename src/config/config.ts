@@ -51,7 +51,14 @@ export interface Config {
   readonly importNewUuids: boolean;
   /** The variant in force; undefined: none. */
   readonly variant: string | undefined;
-  /** What the settings files exported, for debootstrap and the hooks. Never log it. */
+  /** DEBS_CACHE_SIZE: MiB of downloaded packages kept for the next bootstrap; 0: none. */
+  readonly debsCacheSizeMiB: number;
+  /**
+   * What debootstrap and the hooks inherit: the environment of the request as the settings files left it (set, changed,
+   * unset). Never log it.
+   */
+  readonly environment: Readonly<Record<string, string>>;
+  /** The part of `environment` that the settings files set or changed and exported. Never log it. */
   readonly exported: Readonly<Record<string, string>>;
   /** Origin by setting name, as `SUITE`. */
   readonly origins: Readonly<Record<string, SettingOrigin>>;

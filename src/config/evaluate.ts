@@ -1,0 +1,190 @@
+import { CommandError, KnownError, quoteArgv } from "../host/errors.ts";
+import type { Host } from "../host/host.ts";
+import { run } from "../host/run.ts";
+import { defaultOf, type DefaultFacts, type SettingName, settingNames, settingOf } from "./settings.ts";
+import { settingsShell } from "./settings-shell.ts";
+
+/** A settings file in the order of evaluation. */
+export type Stage = "defaults" | "variant";
+
+/** How a settings file ended, and the values it left. */
+export interface StageResult {
+  readonly values: Values;
+  readonly arrays: readonly SettingName[];
+  readonly oldSpellings: readonly SettingName[];
+  readonly status: number;
+  readonly how: "end" | "exit" | "broken";
+  readonly line: number | undefined;
+}
+
+/** Values of the settings that are set, as the shell has them. */
+export type Values = Readonly<Partial<Record<SettingName, string>>>;
+
+/** What the shell made of the settings files. */
+export interface Evaluation {
+  /** What the environment says. */
+  readonly environmentValues: Values;
+  /** After the defaults file; built-in values are not filled in. */
+  readonly defaults: StageResult;
+  /** After the variant; undefined without one, or without a file for it. */
+  readonly variant: StageResult | undefined;
+  /** There is no readable file for the variant. */
+  readonly noVariantFile: boolean;
+  /** What a child inherits after all files. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** The last lines that were printed, where bash itself names file and line of an error. */
+  readonly said: string;
+}
+
+/** What to evaluate. */
+export interface EvaluationTask {
+  /** Undefined where there is no such file. */
+  readonly defaultsFile: string | undefined;
+  readonly variant: string | undefined;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly facts: DefaultFacts;
+  /** Working directory and `$0`, which files may use. */
+  readonly directory: string;
+  readonly command: string;
+  readonly timeoutSeconds: number;
+}
+
+/**
+ * Evaluates the settings files in one bash. What they print goes to the log. Throws KnownError when they do not end in
+ * time, or end the shell in a way that leaves no values (exec, kill).
+ */
+export async function evaluate(host: Host, task: EvaluationTask): Promise<Evaluation> {
+  const files = [task.defaultsFile ?? "", task.variant ?? ""] as const;
+  const outcome = await run(host, ["bash", "-p", "-c", 'eval "$GID_SETTINGS_SHELL"', task.command, ...files], {
+    env: { ...task.environment, GID_SETTINGS_SHELL: `__gid_settings=(${table(task.facts)})\n${settingsShell}` },
+    cwd: task.directory,
+    stderr: "log",
+    // What a file leaves behind, as a daemon, would hold our descriptors for ever.
+    isolated: process.getuid?.() === 0,
+    timeoutSeconds: task.timeoutSeconds,
+    accept: Array.from({ length: 256 }, (_, status) => status),
+  }).catch((error: unknown) => {
+    throw error instanceof CommandError ? unfinished(task, error) : error;
+  });
+  const reader = readAnswer(outcome.stdout.split("\0"));
+  if (!reader.done || reader.stages.defaults === undefined)
+    throw withoutValues(task, reader.stages.defaults, outcome.said);
+  return {
+    environmentValues: reader.first,
+    defaults: reader.stages.defaults,
+    variant: reader.stages.variant,
+    noVariantFile: reader.noVariantFile,
+    environment: inherited(reader.environment, task.environment),
+    said: outcome.said,
+  };
+}
+
+function table(facts: DefaultFacts): string {
+  const words = settingNames.flatMap((name) => [
+    name,
+    defaultOf(name, facts),
+    settingOf(name).empty === "everywhere" ? "unset" : "empty",
+    settingOf(name).oldSpelling ?? "",
+  ]);
+  return quoteArgv(words);
+}
+
+function unfinished(task: EvaluationTask, error: CommandError): KnownError {
+  const names = filesOf(task).join(" and ");
+  return new KnownError(
+    `the settings could not be read from ${names}: no end after ${String(task.timeoutSeconds)} s, or the shell was killed`,
+    { hint: `run  bash ${filesOf(task)[0] ?? ""}  by hand to see what it waits for`, cause: error },
+  );
+}
+
+function withoutValues(task: EvaluationTask, defaults: StageResult | undefined, said: string): KnownError {
+  const file = (defaults === undefined ? filesOf(task)[0] : filesOf(task).at(-1)) ?? "the settings";
+  const words = said === "" ? "" : `; its last words: ${said}`;
+  return new KnownError(`${file} ended the shell before its values could be read${words}`, {
+    hint: "settings files must not use exec, kill or a trap that ends the shell",
+  });
+}
+
+function filesOf({ defaultsFile, variant }: EvaluationTask): readonly string[] {
+  return [
+    ...(defaultsFile === undefined ? [] : [defaultsFile]),
+    ...(variant === undefined ? [] : [`variant ${variant}`]),
+  ];
+}
+
+interface Answer {
+  readonly first: Values;
+  readonly stages: Readonly<Partial<Record<Stage, StageResult>>>;
+  readonly noVariantFile: boolean;
+  readonly environment: readonly string[];
+  readonly done: boolean;
+}
+
+// The words are described in settings-shell.ts.
+function readAnswer(answer: readonly string[]): Answer {
+  const snapshots: Values[] = [];
+  const stages: Partial<Record<Stage, StageResult>> = {};
+  let values: Partial<Record<SettingName, string>> = {};
+  let arrays: SettingName[] = [];
+  let oldSpellings: SettingName[] = [];
+  let noVariantFile = false;
+  const words = answer[Symbol.iterator]();
+  const next = (): string => words.next().value ?? "";
+  for (let word = next(); word !== ""; word = next()) {
+    if (word === "set") {
+      const name = next() as SettingName;
+      values[name] = next();
+    } else if (word === "array") arrays.push(next() as SettingName);
+    else if (word === "old") {
+      oldSpellings.push(next() as SettingName);
+      next();
+    } else if (word === "first") {
+      snapshots.push(values);
+      values = {};
+    } else if (word === "stage") {
+      const [stage, status, how, line] = [next(), next(), next(), next()];
+      stages[stage as Stage] = {
+        values,
+        arrays,
+        oldSpellings,
+        status: Number(status),
+        how: how as StageResult["how"],
+        line: line === "" ? undefined : Number(line),
+      };
+      [values, arrays, oldSpellings] = [{}, [], []];
+    } else if (word === "nofile") noVariantFile = true;
+    else if (word === "environment") break;
+  }
+  const environment = [...words];
+  const end = environment.indexOf("done");
+  return {
+    first: snapshots[0] ?? {},
+    stages,
+    noVariantFile,
+    environment: environment.slice(0, Math.max(end, 0)),
+    done: end >= 0,
+  };
+}
+
+// Variables that bash sets for its children by itself: they are as we were given them.
+const shellOwn = ["_", "SHLVL", "PWD", "OLDPWD"];
+
+function inherited(
+  entries: readonly string[],
+  given: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  const after = new Map(entries.map((entry) => splitEntry(entry)));
+  for (const name of shellOwn) {
+    const value = given[name];
+    if (value === undefined) after.delete(name);
+    else after.set(name, value);
+  }
+  // Every command gets this locale; it is no choice of the settings.
+  if (given["LC_ALL"] === undefined && after.get("LC_ALL") === "C") after.delete("LC_ALL");
+  return Object.fromEntries([...after].filter(([name]) => !name.startsWith("__gid_")));
+}
+
+function splitEntry(entry: string): readonly [name: string, value: string] {
+  const end = entry.indexOf("=");
+  return [entry.slice(0, end), entry.slice(end + 1)];
+}

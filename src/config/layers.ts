@@ -1,0 +1,65 @@
+import type { SettingOrigin } from "./config.ts";
+import type { Evaluation } from "./evaluate.ts";
+import { defaultOf, type DefaultFacts, type SettingName, settingNames, settingOf } from "./settings.ts";
+
+/** A value as the shell had it, and where it came from. */
+export interface Layered {
+  readonly value: string;
+  readonly origin: SettingOrigin;
+}
+
+/** The files that were evaluated. */
+export interface SettingsFiles {
+  readonly defaults: string;
+  readonly variant: string | undefined;
+}
+
+/**
+ * The value in force of each setting: environment, then the defaults file, then built-in values for what is unset, then
+ * the variant. A value that a file leaves as it was keeps its origin.
+ */
+export function layered(
+  evaluation: Evaluation,
+  facts: DefaultFacts,
+  files: SettingsFiles,
+): Record<SettingName, Layered> {
+  const entries = settingNames.map((name): [SettingName, Layered] => {
+    const before = beforeVariant(name, evaluation, facts, files);
+    return [name, afterVariant(name, before, evaluation, facts, files)];
+  });
+  return Object.fromEntries(entries) as Record<SettingName, Layered>;
+}
+
+function beforeVariant(
+  name: SettingName,
+  { environmentValues, defaults }: Evaluation,
+  facts: DefaultFacts,
+  files: SettingsFiles,
+): Layered {
+  const value = defaults.values[name];
+  if (value === undefined || (value === "" && settingOf(name).empty !== "everywhere")) return builtIn(name, facts);
+  if (value !== environmentValues[name]) return { value, origin: { kind: "file", path: files.defaults } };
+  const { osParameter } = settingOf(name);
+  return {
+    value,
+    origin: osParameter === undefined ? { kind: "environment" } : { kind: "os-parameter", name: osParameter },
+  };
+}
+
+function afterVariant(
+  name: SettingName,
+  before: Layered,
+  { variant }: Evaluation,
+  facts: DefaultFacts,
+  files: SettingsFiles,
+): Layered {
+  if (variant === undefined || files.variant === undefined) return before;
+  const value = variant.values[name] ?? "";
+  if (value === before.value) return before;
+  const resets = value === "" && settingOf(name).empty === undefined && defaultOf(name, facts) !== "";
+  return resets ? builtIn(name, facts) : { value, origin: { kind: "file", path: files.variant } };
+}
+
+function builtIn(name: SettingName, facts: DefaultFacts): Layered {
+  return { value: defaultOf(name, facts), origin: { kind: "default" } };
+}
