@@ -31,6 +31,8 @@ export interface LoadedSettings {
   readonly raw: Readonly<Record<SettingName, Layered>>;
   /** Undefined when there are problems. */
   readonly config: Config | undefined;
+  /** What the settings files set or changed and exported. Never show the values. */
+  readonly exported: Readonly<Record<string, string>>;
   readonly problems: readonly string[];
   readonly warnings: readonly string[];
 }
@@ -87,6 +89,7 @@ export async function loadSettings(
       problems.length === 0 && values.checked !== undefined
         ? toConfig(values.checked, evaluation, request, raw)
         : undefined,
+    exported: changed(evaluation.environment, request.environment),
     problems,
     warnings: await warningsOf(evaluation, places, raw),
   };

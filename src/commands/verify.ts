@@ -1,0 +1,46 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { osParameterSettings } from "../config/os-parameters.ts";
+import { KnownError } from "../host/errors.ts";
+import type { Host } from "../host/host.ts";
+import type { Installation } from "../host/installation.ts";
+import type { VerifyRequest } from "../os-api/request.ts";
+
+/**
+ * Checks the OS parameters (OSP_*) of an instance. Ganeti asks one node for all, so nothing of this node counts, and the
+ * settings files are not read. Throws KnownError with all problems; secret values are never shown.
+ */
+export async function verify(
+  host: Host,
+  request: VerifyRequest,
+  installation: Pick<Installation, "osDir">,
+): Promise<void> {
+  const problems = osParameterSettings().flatMap(({ parameter, setting }) => {
+    const value = request.osParameters[variableOf(parameter)] ?? "";
+    if (value === "" || setting.type.safeParse(value).success) return [];
+    const shown = setting.secret === true ? "the value given" : JSON.stringify(value);
+    return [`OS parameter ${parameter}: ${shown} is not valid; expected ${setting.expected}`];
+  });
+  for (const name of await undeclared(request, installation)) {
+    host.log.warn(`OS parameter ${name} is not in parameters.list: nothing reads it but hooks`);
+  }
+  if (problems.length > 0) throw new KnownError(problems.join("\n"));
+}
+
+// An administrator may declare further parameters, for hooks; Ganeti itself passes on declared ones only.
+async function undeclared(
+  { osParameters }: VerifyRequest,
+  { osDir }: Pick<Installation, "osDir">,
+): Promise<readonly string[]> {
+  const list = await readFile(join(osDir, "parameters.list"), "utf8").catch(() => "");
+  const declared = list.split("\n").map((line) => variableOf(line.split(/\s/)[0] ?? ""));
+  const known = osParameterSettings().map(({ parameter }) => variableOf(parameter));
+  return Object.keys(osParameters)
+    .filter((variable) => !declared.includes(variable) && !known.includes(variable))
+    .map((variable) => variable.toLowerCase());
+}
+
+// As Ganeti makes the names of variables (lib/backend.py, OSCoreEnv): upper case, dashes as underscores.
+function variableOf(parameter: string): string {
+  return parameter.toUpperCase().replaceAll("-", "_");
+}

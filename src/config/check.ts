@@ -1,0 +1,72 @@
+import { KnownError } from "../host/errors.ts";
+import type { Host } from "../host/host.ts";
+import type { Installation } from "../host/installation.ts";
+import { loadSettings, type LoadedSettings, type SettingsRequest } from "./load.ts";
+import { ConfigError } from "./problems.ts";
+import { configuredVariants, publishedVariants } from "./variants.ts";
+
+/** What `config check` found for the settings without a variant (`variant` is null) or with one. */
+export interface CheckedConfig {
+  readonly variant: string | null;
+  readonly published: boolean;
+  readonly problems: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Evaluates the settings without a variant and with every variant that is published or has a file. Problems of one do
+ * not hide those of another.
+ */
+export async function checkConfig(
+  host: Host,
+  request: Omit<SettingsRequest, "variant">,
+  installation: Installation,
+): Promise<readonly CheckedConfig[]> {
+  const published = await publishedVariants(installation);
+  const common = await check(host, { ...request, variant: undefined }, installation);
+  const configured = await configuredVariants(common.variantsDir);
+  const results: CheckedConfig[] = [{ variant: null, published: false, ...common.result }];
+  for (const variant of [...new Set([...published, ...configured])].sort()) {
+    const { result } = await check(host, { ...request, variant }, installation);
+    // What is wrong without a variant is told once.
+    const own = (texts: readonly string[], told: readonly string[]) => texts.filter((text) => !told.includes(text));
+    results.push({
+      variant,
+      published: published.includes(variant),
+      problems: own(result.problems, common.result.problems),
+      warnings: own(result.warnings, common.result.warnings),
+    });
+  }
+  return results;
+}
+
+type Result = Pick<LoadedSettings, "problems" | "warnings">;
+
+async function check(
+  host: Host,
+  request: SettingsRequest,
+  installation: Installation,
+): Promise<{ readonly result: Result; readonly variantsDir: string }> {
+  try {
+    const { problems, warnings, raw } = await loadSettings(host, request, installation);
+    return { result: { problems, warnings }, variantsDir: raw.VARIANTS_DIR.value };
+  } catch (error) {
+    if (!(error instanceof KnownError) || host.signal.aborted) throw error;
+    const problems = error instanceof ConfigError ? error.problems : [error.message];
+    return { result: { problems, warnings: [] }, variantsDir: "" };
+  }
+}
+
+/** `results` for a reader: a line for each variant, its problems and warnings below it. */
+export function formatCheck(results: readonly CheckedConfig[]): string {
+  return results
+    .map(({ variant, published, problems, warnings }) => {
+      const title = variant === null ? "settings without a variant" : `variant ${variant}`;
+      const unpublished = variant !== null && !published ? " (not in variants.list)" : "";
+      const verdict =
+        problems.length === 0 ? "ok" : `${String(problems.length)} problem${problems.length === 1 ? "" : "s"}`;
+      const details = [...problems, ...warnings.map((warning) => `warning: ${warning}`)];
+      return [`${title}${unpublished}: ${verdict}`, ...details.map((detail) => `  ${detail}`), ""].join("\n");
+    })
+    .join("");
+}
