@@ -46,8 +46,8 @@ export async function makeFilesystem(host: Host, device: string, options: MakeOp
       return filesystem;
     } catch (error) {
       // Arguments are checked before anything is written.
-      const fewer = withoutUnknown(switches, error);
-      if (fewer === undefined) throw error;
+      const fewer = options.type === "xfs" ? await knownToXfs(host, switches) : withoutUnknown(switches, error);
+      if (fewer === undefined || fewer.length + waysOf(fewer) === switches.length + waysOf(switches)) throw error;
       switches = fewer;
     }
   }
@@ -114,16 +114,23 @@ function mkfsCommand(
  */
 function withoutUnknown(switches: readonly FeatureSwitch[], error: unknown): readonly FeatureSwitch[] | undefined {
   if (!(error instanceof CommandError)) return undefined;
-  const complaint =
-    /^.*(?:invalid filesystem option set|unknown option|unrecognized (?:filesystem|runtime) feature).*$/im.exec(
-      error.outcome.said,
-    )?.[0];
-  if (complaint === undefined) return undefined;
+  const complaint = /^.*(?:invalid filesystem option set|unrecognized (?:filesystem|runtime) feature).*$/im;
+  const words = complaint.exec(error.outcome.said)?.[0] ?? "";
   // mke2fs repeats the whole set; the newest is the one.
-  const unknown = switches.find(({ ways: [way] }) => way !== undefined && complaint.includes(way[1]));
+  const unknown = switches.find(({ ways: [way] }) => way !== undefined && words.includes(way[1]));
   if (unknown === undefined) return undefined;
   const otherWays = { ...unknown, ways: unknown.ways.slice(1) };
   return switches.flatMap((entry) => (entry !== unknown ? [entry] : otherWays.ways.length > 0 ? [otherWays] : []));
+}
+
+// mkfs.xfs answers an option it does not know with its usage, which lists those it knows as `nrext64=0|1`.
+async function knownToXfs(host: Host, switches: readonly FeatureSwitch[]): Promise<readonly FeatureSwitch[]> {
+  const usage = await capture(host, ["sh", "-c", "exec mkfs.xfs 2>&1"], { accept: [0, 1] });
+  return switches.filter(({ name }) => new RegExp(`\\b${name}=`).test(usage));
+}
+
+function waysOf(switches: readonly FeatureSwitch[]): number {
+  return switches.reduce((sum, { ways }) => sum + ways.length, 0);
 }
 
 /** What blkid finds on a device. `type` as blkid names it: `ext4`, `swap`, `LVM2_member`, `crypto_LUKS`, ... */

@@ -65,13 +65,24 @@ export async function writePartitionTable(
     stdin: { text: sfdiskScript(table, plan.firstUsable) },
     shielded: true,
   });
+  for (const { number, name } of table.partitions) {
+    if (name === undefined || isPlain(name)) continue;
+    await run(host, ["sfdisk", "--quiet", ...tellingNobody, "--part-label", disk.device, String(number), name]);
+  }
   return table;
 }
+
+// A name in a script ends at the next double quote, whatever precedes it.
+function isPlain(name: string): boolean {
+  return /^[^"\\\n]*$/.test(name);
+}
+
+const tellingNobody = ["--no-reread", "--no-tell-kernel"];
 
 function sfdiskArguments(device: string): [string, ...string[]] {
   // Telling the kernel costs sfdisk a quarter of a second where the kernel cannot know partitions (loop, device-mapper), and
   // shows the guest's partitions to the node where it can. It is needed only where the kernel shows older ones.
-  const untold = readBlockDevice(device).partitions.length === 0 ? ["--no-reread", "--no-tell-kernel"] : [];
+  const untold = readBlockDevice(device).partitions.length === 0 ? tellingNobody : [];
   return ["sfdisk", "--quiet", ...untold, "--wipe", "always", "--wipe-partitions", "always", device];
 }
 
@@ -112,10 +123,7 @@ export function sfdiskScript(table: PartitionTable, firstUsable: number): string
 
 function sfdiskLine({ number, startSector, sectors, type, bootable, uuid, name }: Partition, gpt: boolean): string {
   const identity = gpt
-    ? [
-        `uuid=${(uuid ?? "").toUpperCase()}`,
-        ...(name === undefined ? [] : [`name="${name.replaceAll('"', String.raw`\"`)}"`]),
-      ]
+    ? [`uuid=${(uuid ?? "").toUpperCase()}`, ...(name !== undefined && isPlain(name) ? [`name="${name}"`] : [])]
     : [];
   const fields = [`start=${String(startSector)}`, `size=${String(sectors)}`, `type=${type}`, ...identity];
   return `${String(number)} : ${[...fields, ...(bootable ? ["bootable"] : [])].join(", ")}`;
