@@ -60,6 +60,8 @@ export interface Config {
   readonly environment: Readonly<Record<string, string>>;
   /** The part of `environment` that the settings files set or changed and exported. Never log it. */
   readonly exported: Readonly<Record<string, string>>;
+  /** All values by setting name as the settings files have them, for hooks (hook-settings.ts). PROXY may hold a password. */
+  readonly settings: Readonly<Record<string, string>>;
   /** Origin by setting name, as `SUITE`. */
   readonly origins: Readonly<Record<string, SettingOrigin>>;
 }

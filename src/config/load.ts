@@ -230,6 +230,7 @@ function toConfig(
     variant: request.variant,
     environment,
     exported: changed(environment, request.environment),
+    settings: Object.fromEntries(settingNames.map((name) => [name, raw[name].value])),
     origins: Object.fromEntries(settingNames.map((name) => [name, raw[name].origin])),
   };
 }

@@ -46,8 +46,8 @@ function readFlags(action: Action, argv: readonly string[]): GivenFlags {
     .allowExcessArguments();
   for (const { letter, value } of flags[action]) {
     command.addOption(
-      new Option(`-${letter} <${value}>`).argParser((word: string, earlier: readonly string[] = []) => [
-        ...earlier,
+      new Option(`-${letter} <${value}>`).argParser((word: string, earlier: readonly string[] | undefined) => [
+        ...(earlier ?? []),
         word,
       ]),
     );
