@@ -1,0 +1,71 @@
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { configureGuest, type GuestFacts } from "../../../src/guest/configure.ts";
+import type { InstanceNic } from "../../../src/os-api/request.ts";
+import { guestTree } from "../../fixtures/guest-tree.ts";
+import { testHost } from "../../fixtures/test-host.ts";
+
+const facts: GuestFacts = {
+  instanceName: "web.example.com",
+  nics: [],
+  hypervisor: "kvm",
+  hypervisorParameters: { serial_console: "True", serial_speed: "38400" },
+  root: { uuid: "r-1", type: "ext4" },
+  swap: { uuid: "s-1" },
+};
+
+const system = {
+  "etc/passwd": "root:x:0:0:root:/root:/bin/bash\n",
+  "etc/shadow": "root:*:19000:0:99999:7:::\n",
+  "etc/hostname": "node1.example.com\n",
+  "etc/machine-id": "0123456789abcdef0123456789abcdef\n",
+  "etc/ssh/ssh_host_rsa_key": "shared",
+  "usr/sbin/ifup": "",
+  "usr/lib/systemd/system/serial-getty@.service": "",
+  "sbin/init": { link: "/usr/lib/systemd/systemd" },
+};
+
+const node = (): string => guestTree({ "etc/resolv.conf": "nameserver 192.0.2.1\n" }).root;
+
+test("makes a guest of a copied system, every file readable whatever the umask", async () => {
+  const guest = guestTree(system);
+  const umask = process.umask(0o077);
+  try {
+    await configureGuest(testHost(), guest.files, facts, { nodeRoot: node() });
+  } finally {
+    process.umask(umask);
+  }
+  expect(guest.text("etc/hostname")).toBe("web.example.com\n");
+  expect(guest.text("etc/mailname")).toBe("web.example.com\n");
+  expect(guest.text("etc/hosts")).toContain("127.0.1.1\tweb.example.com web\n");
+  expect(guest.text("etc/fstab")).toContain("UUID=s-1 none swap sw 0 0\n");
+  expect(guest.text("etc/resolv.conf")).toBe("nameserver 192.0.2.1\n");
+  expect(guest.text("etc/network/interfaces")).toContain("iface lo inet loopback\n");
+  expect(guest.text("etc/shadow")).toContain("root::");
+  expect(guest.text("etc/machine-id")).toBe("");
+  expect(await guest.files.list("/etc/ssh")).toEqual([]);
+  for (const name of ["hostname", "mailname", "hosts", "fstab", "resolv.conf", "network/interfaces"]) {
+    expect([name, statSync(join(guest.root, "etc", name)).mode & 0o777]).toEqual([name, 0o644]);
+  }
+});
+
+test("writes no network file where ifupdown is missing", async () => {
+  const { "usr/sbin/ifup": _, ...without } = system;
+  const guest = guestTree(without);
+  await configureGuest(testHost(), guest.files, facts, { nodeRoot: node() });
+  expect(await guest.files.exists("/etc/network/interfaces")).toBe(false);
+});
+
+test("names the guest at the address of its first interface", async () => {
+  const guest = guestTree(system);
+  const nic = { index: 0, ip: "198.51.100.4" } as InstanceNic;
+  await configureGuest(testHost(), guest.files, { ...facts, nics: [nic] }, { nodeRoot: node() });
+  expect(guest.text("etc/hosts")).toContain("198.51.100.4\tweb.example.com web\n");
+});
+
+test("leaves the guest without a serial login when the instance has no serial console", async () => {
+  const guest = guestTree(system);
+  await configureGuest(testHost(), guest.files, { ...facts, hypervisorParameters: {} }, { nodeRoot: node() });
+  expect(await guest.files.exists("/etc/systemd/system/getty.target.wants")).toBe(false);
+});
