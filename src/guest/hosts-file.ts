@@ -22,10 +22,8 @@ export function withHost(text: string, name: string, address: string): string {
   const names = new Set([name, shortName(name)]);
   const kept = text.split("\n").filter((line) => !isAbout(line, names, new Set([address, "127.0.1.1"])));
   const after = kept.findLastIndex((line) => /^\s*127\.0\.0\.1\s/.test(line)) + 1;
-  return `${kept
-    .toSpliced(after, 0, `${address}\t${[...names].join(" ")}`)
-    .join("\n")
-    .trimEnd()}\n`;
+  const lines = [...kept.slice(0, after), `${address}\t${[...names].join(" ")}`, ...kept.slice(after)];
+  return `${lines.join("\n").trimEnd()}\n`;
 }
 
 function isAbout(line: string, names: ReadonlySet<string>, addresses: ReadonlySet<string>): boolean {
