@@ -11,6 +11,11 @@ const environment = {
   property: "env",
   message: "Only os-api, config and the entry points read the environment.",
 };
+// The bundles also run on Debian 12's node 18.20, which esbuild's target does not know to be without these.
+const sinceNode20 = {
+  selector: "MemberExpression[property.name=/^(toSorted|toReversed|toSpliced|fromAsync|groupBy|withResolvers)$/]",
+  message: "Node 18 has no such method.",
+};
 const sources = ["src/**/*.ts", "bin/**/*.ts"];
 
 export default defineConfig(
@@ -37,6 +42,7 @@ export default defineConfig(
     files: sources,
     rules: {
       "no-console": "error",
+      "no-restricted-syntax": ["error", sinceNode20],
       "no-restricted-properties": ["error", exit, environment],
       "no-restricted-imports": [
         "error",
