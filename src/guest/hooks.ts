@@ -92,14 +92,12 @@ async function runParts(host: Host, { directory, environment, osDir }: HookRun):
 function failure({ outcome }: CommandError, directory: string): string {
   const lines = outcome.said.split("\n");
   const last = lines.findLast((line) => line.startsWith(`run-parts: ${directory}`));
-  const match = /^run-parts: (.+) (exited with return code (\d+)|exited because of uncaught signal (\d+)|.*)$/.exec(
-    last ?? "",
-  );
-  const [, hook, words, status, signal] = match ?? [];
+  const match = /^run-parts: (.+?) exited (?:with return code (\d+)|because of uncaught signal (\d+))/.exec(last ?? "");
+  const [, hook, status, signal] = match ?? [];
   if (hook === undefined) return `a hook in ${directory} failed with exit status ${String(outcome.exitCode)}`;
-  if (status !== undefined) return `hook ${hook} failed with exit status ${status}`;
-  if (signal !== undefined) return `hook ${hook} was ended by signal ${signal}`;
-  return `hook ${hook} failed: ${words ?? ""}`;
+  return status === undefined
+    ? `hook ${hook} was ended by signal ${signal ?? ""}`
+    : `hook ${hook} failed with exit status ${status}`;
 }
 
 interface Entry {

@@ -23,7 +23,7 @@ const system = {
   "etc/ssh/ssh_host_rsa_key": "shared",
   "usr/sbin/ifup": "",
   "usr/lib/systemd/system/serial-getty@.service": "",
-  "sbin/init": { link: "/usr/lib/systemd/systemd" },
+  "sbin/init": { symlink: "/usr/lib/systemd/systemd" },
 };
 
 const node = (): string => guestTree({ "etc/resolv.conf": "nameserver 192.0.2.1\n" }).root;

@@ -26,7 +26,7 @@ describe("a login on the console", () => {
     const guest = guestTree({
       "usr/lib/systemd/system/serial-getty@.service": "",
       "usr/lib/systemd/systemd": "",
-      "sbin/init": { link: "/lib/systemd/systemd" },
+      "sbin/init": { symlink: "/lib/systemd/systemd" },
     });
     await configureConsole(guest.files, ttyS0);
     expect(readlinkSync(join(guest.root, "etc/systemd/system/getty.target.wants", unit))).toBe(

@@ -46,7 +46,7 @@ test("leaves no stub in the guest when the node has no other server, and warns",
 test("keeps a dangling link of the guest's resolver and fills the file it leads to inside the guest", async () => {
   const node = guestTree({ "etc/resolv.conf": "nameserver 192.0.2.9\n" });
   const link = "../run/systemd/resolve/stub-resolv.conf";
-  const guest = guestTree({ "etc/resolv.conf": { link } });
+  const guest = guestTree({ "etc/resolv.conf": { symlink: link } });
   await writeResolver(testHost(), guest.files, node.root);
   expect(readlinkSync(join(guest.root, "etc/resolv.conf"))).toBe(link);
   expect(guest.text("run/systemd/resolve/stub-resolv.conf")).toBe("nameserver 192.0.2.9\n");
