@@ -23,7 +23,7 @@ build: os-definition/create
 os-definition/create: node_modules/.package-lock.json $(sources)
 	npm run --silent build
 
-node_modules/.package-lock.json: package.json package-lock.json
+node_modules/.package-lock.json: package-lock.json
 	npm ci --no-audit --no-fund
 	touch $@
 
