@@ -25,6 +25,8 @@ export interface Partition {
   /** gpt only. */
   readonly name?: string;
   readonly bootable: boolean;
+  /** gpt only: as sfdisk writes them, `LegacyBIOSBootable GUID:63`. */
+  readonly attributes?: string;
 }
 
 export interface PartitionTable {
@@ -65,11 +67,29 @@ export async function writePartitionTable(
     stdin: { text: sfdiskScript(table, plan.firstUsable) },
     shielded: true,
   });
+  await nameUnusually(host, disk.device, table);
+  return table;
+}
+
+/**
+ * Writes a table as it is, around filesystems that are in their places already: nothing but the table is touched, no
+ * signature wiped.
+ */
+export async function restorePartitionTable(host: Host, device: string, table: PartitionTable): Promise<void> {
+  const untouched = ["--wipe", "never", "--wipe-partitions", "never"];
+  const firstUsable = 2 + Math.ceil((128 * 128) / table.sectorSize);
+  await run(host, ["sfdisk", "--quiet", ...tellingNobody, ...untouched, device], {
+    stdin: { text: sfdiskScript(table, firstUsable) },
+    shielded: true,
+  });
+  await nameUnusually(host, device, table);
+}
+
+async function nameUnusually(host: Host, device: string, table: PartitionTable): Promise<void> {
   for (const { number, name } of table.partitions) {
     if (name === undefined || isPlain(name)) continue;
-    await run(host, ["sfdisk", "--quiet", ...tellingNobody, "--part-label", disk.device, String(number), name]);
+    await run(host, ["sfdisk", "--quiet", ...tellingNobody, "--part-label", device, String(number), name]);
   }
-  return table;
 }
 
 // A name in a script ends at the next double quote, whatever precedes it.
@@ -121,9 +141,14 @@ export function sfdiskScript(table: PartitionTable, firstUsable: number): string
   ].join("\n");
 }
 
-function sfdiskLine({ number, startSector, sectors, type, bootable, uuid, name }: Partition, gpt: boolean): string {
+function sfdiskLine(partition: Partition, gpt: boolean): string {
+  const { number, startSector, sectors, type, bootable, uuid, name, attributes } = partition;
   const identity = gpt
-    ? [`uuid=${(uuid ?? "").toUpperCase()}`, ...(name !== undefined && isPlain(name) ? [`name="${name}"`] : [])]
+    ? [
+        `uuid=${(uuid ?? "").toUpperCase()}`,
+        ...(name !== undefined && isPlain(name) ? [`name="${name}"`] : []),
+        ...(attributes === undefined ? [] : [`attrs="${attributes}"`]),
+      ]
     : [];
   const fields = [`start=${String(startSector)}`, `size=${String(sectors)}`, `type=${type}`, ...identity];
   return `${String(number)} : ${[...fields, ...(bootable ? ["bootable"] : [])].join(", ")}`;
@@ -144,6 +169,7 @@ const sfdiskSchema = z.object({
           uuid: z.optional(z.string()),
           name: z.optional(z.string()),
           bootable: z.optional(z.boolean()),
+          attrs: z.optional(z.string()),
         }),
       ),
     ),
@@ -183,6 +209,7 @@ export function parseSfdisk(text: string, device: string, sectorSize: number): P
         ...(uuid === undefined ? {} : { uuid }),
         ...(partition.name === undefined ? {} : { name: partition.name }),
         bootable: partition.bootable ?? false,
+        ...(partition.attrs === undefined ? {} : { attributes: partition.attrs }),
       };
     }),
   };
