@@ -1,24 +1,9 @@
 import { CommandError, KnownError, quoteArgv } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { run } from "../host/run.ts";
-import { defaultOf, type DefaultFacts, type SettingName, settingNames, settingOf } from "./settings.ts";
+import { readAnswer, type StageResult, type Values } from "./answer.ts";
+import { defaultOf, type DefaultFacts, settingNames, settingOf } from "./settings.ts";
 import { settingsShell } from "./settings-shell.ts";
-
-/** A settings file in the order of evaluation. */
-export type Stage = "defaults" | "variant";
-
-/** How a settings file ended, and the values it left. */
-export interface StageResult {
-  readonly values: Values;
-  readonly arrays: readonly SettingName[];
-  readonly oldSpellings: readonly SettingName[];
-  readonly status: number;
-  readonly how: "end" | "exit" | "broken";
-  readonly line: number | undefined;
-}
-
-/** Values of the settings that are set, as the shell has them. */
-export type Values = Readonly<Partial<Record<SettingName, string>>>;
 
 /** What the shell made of the settings files. */
 export interface Evaluation {
@@ -66,15 +51,14 @@ export async function evaluate(host: Host, task: EvaluationTask): Promise<Evalua
   }).catch((error: unknown) => {
     throw error instanceof CommandError ? unfinished(task, error) : error;
   });
-  const reader = readAnswer(outcome.stdout.split("\0"));
-  if (!reader.done || reader.stages.defaults === undefined)
-    throw withoutValues(task, reader.stages.defaults, outcome.said);
+  const { first, stages, noVariantFile, environment, complete } = readAnswer(outcome.stdout);
+  if (!complete || stages.defaults === undefined) throw withoutValues(task, stages.defaults, outcome.said);
   return {
-    environmentValues: reader.first,
-    defaults: reader.stages.defaults,
-    variant: reader.stages.variant,
-    noVariantFile: reader.noVariantFile,
-    environment: inherited(reader.environment, task.environment),
+    environmentValues: first,
+    defaults: stages.defaults,
+    variant: stages.variant,
+    noVariantFile,
+    environment: inherited(environment, task.environment, host),
     said: outcome.said,
   };
 }
@@ -112,76 +96,22 @@ function filesOf({ defaultsFile, variant }: EvaluationTask): readonly string[] {
   ];
 }
 
-interface Answer {
-  readonly first: Values;
-  readonly stages: Readonly<Partial<Record<Stage, StageResult>>>;
-  readonly noVariantFile: boolean;
-  readonly environment: readonly string[];
-  readonly done: boolean;
-}
-
-// The words are described in settings-shell.ts.
-function readAnswer(answer: readonly string[]): Answer {
-  const snapshots: Values[] = [];
-  const stages: Partial<Record<Stage, StageResult>> = {};
-  let values: Partial<Record<SettingName, string>> = {};
-  let arrays: SettingName[] = [];
-  let oldSpellings: SettingName[] = [];
-  let noVariantFile = false;
-  const words = answer[Symbol.iterator]();
-  const next = (): string => words.next().value ?? "";
-  for (let word = next(); word !== ""; word = next()) {
-    if (word === "set") {
-      const name = next() as SettingName;
-      values[name] = next();
-    } else if (word === "array") arrays.push(next() as SettingName);
-    else if (word === "old") {
-      oldSpellings.push(next() as SettingName);
-      next();
-    } else if (word === "first") {
-      snapshots.push(values);
-      values = {};
-    } else if (word === "stage") {
-      const [stage, status, how, line] = [next(), next(), next(), next()];
-      stages[stage as Stage] = {
-        values,
-        arrays,
-        oldSpellings,
-        status: Number(status),
-        how: how as StageResult["how"],
-        line: line === "" ? undefined : Number(line),
-      };
-      [values, arrays, oldSpellings] = [{}, [], []];
-    } else if (word === "nofile") noVariantFile = true;
-    else if (word === "environment") break;
-  }
-  const environment = [...words];
-  const end = environment.indexOf("done");
-  return {
-    first: snapshots[0] ?? {},
-    stages,
-    noVariantFile,
-    environment: environment.slice(0, Math.max(end, 0)),
-    done: end >= 0,
-  };
-}
-
 // Variables that bash sets for its children by itself: they are as we were given them.
 const shellOwn = ["_", "SHLVL", "PWD", "OLDPWD"];
 
+// What every command gets when nobody says otherwise is no choice of the settings either.
 function inherited(
   entries: readonly string[],
   given: Readonly<Record<string, string>>,
+  host: Host,
 ): Readonly<Record<string, string>> {
   const after = new Map(entries.map((entry) => splitEntry(entry)));
-  for (const name of shellOwn) {
-    const value = given[name];
-    if (value === undefined) after.delete(name);
-    else after.set(name, value);
+  for (const name of shellOwn) after.delete(name);
+  for (const [name, value] of Object.entries({ PATH: host.path, LC_ALL: "C" })) {
+    if (given[name] === undefined && after.get(name) === value) after.delete(name);
   }
-  // Every command gets this locale; it is no choice of the settings.
-  if (given["LC_ALL"] === undefined && after.get("LC_ALL") === "C") after.delete("LC_ALL");
-  return Object.fromEntries([...after].filter(([name]) => !name.startsWith("__gid_")));
+  const own = Object.entries(given).filter(([name]) => shellOwn.includes(name));
+  return Object.fromEntries([...after, ...own].filter(([name]) => !name.startsWith("__gid_")));
 }
 
 function splitEntry(entry: string): readonly [name: string, value: string] {

@@ -1,4 +1,4 @@
-import type { StageResult } from "./evaluate.ts";
+import type { StageResult } from "./answer.ts";
 
 /**
  * What kept a settings file from being evaluated to its end, with file and line where known; empty when nothing did.

@@ -5,7 +5,7 @@
  *
  *     set NAME VALUE              a variable's value: what the environment says, then what each file left
  *     array NAME                  it is an array: only its first element counts
- *     old NAME OLD                the old spelling was used
+ *     old NAME                    its old spelling was used
  *     first                       the values of the environment are told
  *     stage FILE STATUS HOW LINE  FILE (`defaults` or `variant`) has ended, by HOW: `end` (its end, or `return`),
  *                                 `exit`, or `broken` (a failed command or an error of syntax, at LINE where known)
@@ -49,7 +49,7 @@ __gid_respell() {
   [[ $2 ]] || return 0
   if [[ \${!2-} && \${!2} != "\${__gid_earlier[$2]-}" ]]; then
     if [[ \${!1-} == "\${__gid_earlier[$1]-}" ]]; then printf -v "$1" %s "\${!2}"; fi
-    __gid_say old "$1" "$2"
+    __gid_say old "$1"
   fi
   __gid_earlier[$1]=\${!1-} __gid_earlier[$2]=\${!2-}
 }
