@@ -12,14 +12,9 @@ export async function removeRootPassword(files: RootedFiles): Promise<void> {
       hint: "the system it was made from is not complete: remove its cache and create again",
     });
   }
-  const shadow = await files.read("/etc/shadow");
-  if (shadow !== undefined && passwordOf(shadow) === undefined) {
-    await files.edit("/etc/shadow", (text) => `root:::0:99999:7:::\n${text}`);
-  }
-  await files.edit("/etc/shadow", withoutPassword);
-  if (shadow === undefined || passwordOf(passwd) !== "x") {
-    await files.edit("/etc/passwd", (text) => (shadow === undefined ? withoutPassword(text) : withPassword(text, "x")));
-  }
+  const hasShadow = await files.exists("/etc/shadow");
+  if (hasShadow) await files.edit("/etc/shadow", withoutPassword);
+  await files.edit("/etc/passwd", (text) => (hasShadow ? withPassword(text, "x") : withoutPassword(text)));
 }
 
 function passwordOf(text: string): string | undefined {
@@ -27,7 +22,7 @@ function passwordOf(text: string): string | undefined {
 }
 
 function withoutPassword(text: string): string {
-  return withPassword(text, "");
+  return passwordOf(text) === undefined ? `root:::0:99999:7:::\n${text}` : withPassword(text, "");
 }
 
 function withPassword(text: string, password: string): string {

@@ -81,9 +81,9 @@ async function runParts(host: Host, { directory, environment, osDir }: HookRun):
     await run(host, [...argv], { env: environment, cwd: osDir, stdout: "log", isolated: true });
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
+    // Without the cause: what the hook said stands right above already.
     throw new KnownError(failure(error, directory), {
-      cause: error,
-      hint: "its own words are above; the disk is left as it was when the hook failed",
+      hint: "the hook's own words are above; correct it and reinstall the instance",
     });
   }
 }

@@ -33,8 +33,8 @@ export interface RootedFiles {
   readBytes(path: string, options?: ReadOptions): Promise<Buffer | undefined>;
   /**
    * Writes a file anew and renames it into place; missing directories are made (0755). The replaced file's owner is
-   * kept, and its mode, ACL and extended attributes (these two only when opened with a host). Its other hard links keep
-   * the old content.
+   * kept, and without a `mode` also its mode, ACL and extended attributes (these two only when opened with a host). Its
+   * other hard links keep the old content.
    */
   write(path: string, content: string | Uint8Array, options?: WriteOptions): Promise<void>;
   /**
@@ -150,7 +150,7 @@ async function settled<T>(verb: string, guestPath: string, work: () => T | Promi
   } catch (error) {
     if (!(error instanceof Error) || !("syscall" in error)) throw error;
     const reason = messageOf(error).split(", ")[0] ?? "";
-    throw new KnownError(`cannot ${verb} ${shown(guestPath)} in the guest: ${reason}`, { cause: error });
+    throw new KnownError(`cannot ${verb} ${shown(guestPath)} in the guest: ${reason}`);
   }
 }
 

@@ -138,8 +138,8 @@ export async function replacePlace(
   }
 }
 
-// Gives the new file what the old one had. Modification time is not among it: the content did change. cp takes ACL,
-// user, trusted and security attributes (SELinux) where the filesystem has them, and says nothing where it has not.
+// Gives the new file what the old one had, or the mode asked for. The modification time is not among it: the content
+// did change. cp takes ACL, user, trusted and security attributes (SELinux) where the filesystem has them, and says nothing where it has not.
 async function dress(
   host: Host | undefined,
   fd: number,
@@ -153,7 +153,7 @@ async function dress(
   const stat = fstatSync(old);
   const own = fstatSync(fd);
   if (own.uid !== stat.uid || own.gid !== stat.gid) fchownSync(fd, stat.uid, stat.gid);
-  if (host !== undefined) {
+  if (host !== undefined && options.mode === undefined) {
     const attributes = ["--attributes-only", "--preserve=all", "--no-preserve=timestamps,links"] as const;
     await run(host, ["cp", ...attributes, "--", "/proc/self/fd/3", "/proc/self/fd/4"], { descriptors: [old, fd] });
   }
