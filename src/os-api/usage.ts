@@ -125,7 +125,7 @@ const descriptions: Readonly<Record<Action, Description>> = {
     purpose: "Checks the OS parameters of an instance. Reads nothing of the node and changes nothing.",
     environment: [["OSP_FILESYSTEM", "type of the root filesystem (optional)"]],
     streams: "All problems found go to stderr.",
-    example: ["cd /srv/ganeti/os/debootstrap && OS_API_VERSION=20 OSP_FILESYSTEM=xfs ./verify parameters"],
+    example: ["cd /srv/ganeti/os/debootstrap && \\", "  OS_API_VERSION=20 OSP_FILESYSTEM=xfs ./verify parameters"],
   },
 };
 
@@ -152,8 +152,8 @@ export function usage(action: Action): string {
       ["DEBUG_LEVEL=1", "logs every command that is run"],
     ]),
     "",
-    `${streams} Exit status: 0 done, 1 failed, 2 wrong call (nothing was`,
-    "touched), 128+n ended by signal n.",
+    streams,
+    "Exit status: 0 done, 1 failed, 2 wrong call (nothing was touched), 128+n ended by signal n.",
     "",
     "Example:",
     ...example.map((line) => `  ${line}`),
