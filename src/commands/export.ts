@@ -1,0 +1,161 @@
+import { accessSync, constants, realpathSync, statSync } from "node:fs";
+import type { Config } from "../config/config.ts";
+import { readBlockDevice } from "../devices/block-device.ts";
+import { attachDisk, type Disk } from "../devices/disk.ts";
+import { KnownError } from "../host/errors.ts";
+import type { Host } from "../host/host.ts";
+import { requireTools, type Tool } from "../host/tools.ts";
+import type { ExportRequest } from "../os-api/request.ts";
+import { compressionTools } from "../stream/compression.ts";
+import { openOutput, type OutputSink } from "../stream/compressor.ts";
+import { type DiskContent, openContent } from "../stream/disk-content.ts";
+import { requireDumpable, writeDump } from "../stream/export-dump.ts";
+import { prepareRaw } from "../stream/export-raw.ts";
+import { type PreparedContent, prepareTree } from "../stream/export-tree.ts";
+import { type Manifest, manifestVersion } from "../stream/manifest.ts";
+import { reportSize } from "../stream/size-report.ts";
+import { beginStream } from "../stream/stream-writer.ts";
+import { toolName } from "../stream/tool-name.ts";
+import { measureTree } from "../stream/tree-survey.ts";
+
+/** Where the backup goes; default stdout. */
+export interface ExportOutput {
+  readonly descriptor: number;
+}
+
+/**
+ * Writes a backup of one disk to stdout: a stream of version 1 (docs/export-format.md) or of dump(8). The disk is only
+ * read, but for the journal of a snapshot. Throws for whatever keeps the backup from being complete.
+ */
+export async function exportDisk(
+  host: Host,
+  request: ExportRequest,
+  config: Config,
+  output: ExportOutput = { descriptor: 1 },
+): Promise<void> {
+  requireTools(host, toolsFor(config));
+  const isSnapshot = isWritableSnapshot(request);
+  await using disk = await attachDisk(host, request.disk, { readOnly: !isSnapshot });
+  await using content = await host.log.phase("look at the disk", () => openContent(host, disk, isSnapshot));
+  const sink = openOutput(host, output.descriptor, config.exportFormat === "dump" ? "none" : config.exportCompression);
+  try {
+    if (config.exportFormat === "dump") await exportDump(host, request, content, sink);
+    else await exportStream(host, request, disk, content, sink);
+  } catch (error) {
+    await sink.abandon();
+    throw error;
+  }
+}
+
+function toolsFor(config: Config): readonly Tool[] {
+  const dump = config.exportFormat === "dump" ? [{ command: "dump", package: "dump" }] : [];
+  return [
+    { command: "tar", package: "tar" },
+    { command: "lsattr", package: "e2fsprogs" },
+    ...dump,
+    ...compressionTools(config.exportCompression),
+  ];
+}
+
+async function exportStream(
+  host: Host,
+  request: ExportRequest,
+  disk: Disk,
+  content: DiskContent,
+  sink: OutputSink,
+): Promise<void> {
+  const prepared = await prepare(host, request, disk, content);
+  for (const note of prepared.manifest.notes) host.log.info(note);
+  reportSize(host, request.sizeDescriptor, prepared.estimatedBytes + 10240);
+  const writer = await beginStream(sink, manifestOf(request, disk, prepared));
+  await host.log.phase(`export ${describe(content)}`, async () => {
+    await prepared.write(writer);
+    await writer.finish();
+  });
+  host.log.info(
+    `exported disk ${String(request.diskIndex)} of ${request.instance.name}: ${mebibytes(writer.position)}`,
+  );
+}
+
+async function prepare(host: Host, request: ExportRequest, disk: Disk, content: DiskContent): Promise<PreparedContent> {
+  switch (content.kind) {
+    case "tree":
+      return await prepareTree(host, disk, content, request.diskIndex === 0 ? "root" : "data");
+    case "swap":
+      return prepareSwap(disk, content);
+    case "raw":
+      host.log.warn(`disk ${request.disk} is taken as raw blocks: ${content.reason}`);
+      return prepareRaw(disk, content);
+  }
+}
+
+function prepareSwap(disk: Disk, { uuid, label }: DiskContent & { readonly kind: "swap" }): PreparedContent {
+  const identity = { ...(uuid === undefined ? {} : { uuid }), ...(label === undefined ? {} : { label }) };
+  return {
+    role: "swap",
+    manifest: { swap: { ...identity, bytes: disk.sizeBytes }, notes: ["swap space: made anew by import"] },
+    estimatedBytes: 0,
+    write: () => Promise.resolve(),
+  };
+}
+
+function manifestOf(request: ExportRequest, disk: Disk, { manifest, role }: PreparedContent): Manifest {
+  return {
+    format: "ganeti-instance-debootstrap",
+    version: manifestVersion,
+    tool: toolName,
+    created: Math.floor(Date.now() / 1000),
+    instance: request.instance.name,
+    disk: { index: request.diskIndex, role, bytes: disk.sizeBytes, sectorSize: disk.sectorSize },
+    ...manifest,
+  };
+}
+
+async function exportDump(host: Host, request: ExportRequest, content: DiskContent, sink: OutputSink): Promise<void> {
+  requireDumpable(request.disk, content);
+  if (content.kind !== "tree") throw new KnownError("nothing to dump");
+  const { bytes } = await measureTree(host, { path: content.path, readOnly: true });
+  reportSize(host, request.sizeDescriptor, bytes);
+  const written = await host.log.phase("dump", () => writeDump(host, content.device, sink));
+  host.log.info(
+    `exported disk ${String(request.diskIndex)} of ${request.instance.name} by dump: ${mebibytes(written)}`,
+  );
+}
+
+/** A device that is none of the instance's disks and can be written: an LVM snapshot as Ganeti makes it. */
+function isWritableSnapshot({ disk, instance, apiVersion }: ExportRequest): boolean {
+  if (apiVersion === 5) return false;
+  const paths = instance.disks.flatMap(({ path }) => path ?? []);
+  if (paths.length === 0 || paths.some((path) => isSame(path, disk))) return false;
+  return isWritable(disk);
+}
+
+function isSame(a: string, b: string): boolean {
+  return a === b || realPath(a) === realPath(b);
+}
+
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return statSync(path).isFile() || !readBlockDevice(path).readOnly;
+  } catch {
+    return false;
+  }
+}
+
+function describe(content: DiskContent): string {
+  if (content.kind === "tree") return `${content.facts.type} with its files`;
+  return content.kind === "swap" ? "swap space" : "raw blocks";
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
+}

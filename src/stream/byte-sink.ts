@@ -1,0 +1,85 @@
+import { fstatSync, write as writeCallback } from "node:fs";
+import { Socket } from "node:net";
+import type { Writable } from "node:stream";
+import { promisify } from "node:util";
+import { hasCode, KnownError } from "../host/errors.ts";
+
+/** Takes bytes in order. A write resolves when it is done with them: memory stays flat however slow the reader is. */
+export interface ByteSink {
+  write(bytes: Buffer): Promise<void>;
+  /** Says that nothing follows; resolves when all was handed over. */
+  end(): Promise<void>;
+}
+
+const write = promisify(writeCallback);
+const coalescedBytes = 256 * 1024;
+
+/** A sink on a stream, as the stdin of a command. Rejects with the stream's error or, once aborted, the signal's reason. */
+export function streamSink(stream: Writable, signal: AbortSignal): ByteSink {
+  stream.on("error", () => undefined); // told to whoever writes next
+  signal.addEventListener("abort", () => stream.destroy(signal.reason as Error), { once: true });
+  const settle = (begin: (callback: (error?: Error | null) => void) => void): Promise<void> =>
+    new Promise((resolve, reject) => {
+      signal.throwIfAborted();
+      begin((error) => {
+        if (error) reject(error);
+        else resolve();
+      });
+    });
+  return {
+    write: (bytes) => settle((callback) => stream.write(bytes, callback)),
+    end: () => settle((callback) => stream.end(callback)),
+  };
+}
+
+/** A sink on a descriptor of ours, as stdout. Pipes and sockets are waited for by the event loop: a blocked write(2) would outlast a signal. */
+export function descriptorSink(descriptor: number, signal: AbortSignal): ByteSink {
+  const kind = fstatSync(descriptor);
+  if (kind.isFIFO() || kind.isSocket()) {
+    return explained(streamSink(new Socket({ fd: descriptor, readable: false, writable: true }), signal));
+  }
+  return explained({
+    write: async (bytes) => {
+      for (let rest = bytes; rest.length > 0;) {
+        signal.throwIfAborted();
+        const { bytesWritten } = await write(descriptor, rest);
+        rest = rest.subarray(bytesWritten);
+      }
+    },
+    end: () => Promise.resolve(),
+  });
+}
+
+/** Gathers small writes into large ones; large ones pass uncopied. */
+export function coalescing(sink: ByteSink): ByteSink {
+  const gathered = Buffer.allocUnsafeSlow(coalescedBytes);
+  let length = 0;
+  const flush = async (): Promise<void> => {
+    if (length === 0) return;
+    const bytes = gathered.subarray(0, length);
+    length = 0;
+    await sink.write(bytes);
+  };
+  return {
+    async write(bytes) {
+      if (bytes.length > coalescedBytes - length || bytes.length >= coalescedBytes / 8) await flush();
+      if (bytes.length >= coalescedBytes / 8) await sink.write(bytes);
+      else length += bytes.copy(gathered, length);
+    },
+    async end() {
+      await flush();
+      await sink.end();
+    },
+  };
+}
+
+function explained(sink: ByteSink): ByteSink {
+  const explain = (error: unknown): never => {
+    if (!hasCode(error, "EPIPE", "ECONNRESET", "EBADF", "ENOSPC", "EIO")) throw error;
+    throw new KnownError("the backup cannot be written: what receives it is gone or full", {
+      cause: error,
+      hint: "look at what reads the export: Ganeti's import-export daemon, the target node, its disk space",
+    });
+  };
+  return { write: (bytes) => sink.write(bytes).catch(explain), end: () => sink.end().catch(explain) };
+}
