@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { ReleaseStack, type Owned } from "../host/disposal.ts";
 import { messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
-import { ownIdentity } from "../host/process-identity.ts";
 import { bootstrapTree } from "./bootstrap.ts";
 import type { Archive } from "./preflight.ts";
-import { acquireScratch, memoryIsAmple, type Scratch, type ScratchPlace } from "./scratch.ts";
+import { uncachedName } from "./leftovers.ts";
+import { acquireScratch, type Scratch, scratchPlaces } from "./scratch.ts";
 import type { Wanted } from "./wanted.ts";
 
 /** A bootstrapped tree in scratch space; gone when released. */
@@ -28,7 +28,7 @@ export async function buildInScratch(
   locked: boolean,
 ): Promise<(BuiltTree & Owned) | undefined> {
   const bytes = scratchBytes(wanted);
-  for (const place of await scratchPlaces(wanted, bytes, locked)) {
+  for (const place of await scratchPlaces(wanted, bytes, locked ? wanted.name : uncachedName())) {
     const scratch = await acquireScratch(host, place, bytes);
     const built = scratch === undefined ? undefined : await buildIn(host, wanted, archive, scratch);
     if (built !== undefined) return built;
@@ -54,19 +54,6 @@ async function buildIn(
   }
   const release = stack.move();
   return { tree, [Symbol.asyncDispose]: () => release[Symbol.asyncDispose]() };
-}
-
-// SCRATCH_DIR is where the administrator wants it; else memory where there is plenty, else beside the cache.
-async function scratchPlaces(
-  { config, folder, name }: Wanted,
-  bytes: number,
-  locked: boolean,
-): Promise<readonly ScratchPlace[]> {
-  const { pid, startTime } = ownIdentity();
-  const directory = locked ? name : `uncached-${String(pid)}-${startTime}`;
-  if (config.scratchDir !== "") return [{ kind: "directory", path: join(config.scratchDir, directory) }];
-  const memory: ScratchPlace[] = (await memoryIsAmple(bytes)) ? [{ kind: "memory" }] : [];
-  return [...memory, { kind: "directory", path: folder.scratch(directory) }];
 }
 
 /** What a bootstrap takes at its peak: the tree, the packages downloaded, their indices. Extra packages may be kernels. */

@@ -2,7 +2,7 @@ import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { hasCode } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
-import { isAlive } from "../host/process-identity.ts";
+import { isAlive, ownIdentity } from "../host/process-identity.ts";
 import { type CacheFolder, lockSystem, ownerOf } from "./cache-folder.ts";
 import { removeTree } from "./scratch.ts";
 
@@ -21,6 +21,12 @@ export async function removeLeftovers(host: Host, folder: CacheFolder): Promise<
     }
   }
   await removeScratch(host, folder);
+}
+
+/** Name of the scratch tree of a run that holds no lock: known by who we are. */
+export function uncachedName(): string {
+  const { pid, startTime } = ownIdentity();
+  return `uncached-${String(pid)}-${startTime}`;
 }
 
 async function removeScratch(host: Host, folder: CacheFolder): Promise<void> {

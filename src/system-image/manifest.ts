@@ -22,6 +22,8 @@ const common = {
   stamp: z.optional(fileStampSchema),
   /** What the unpacked tree takes. */
   tree: z.object({ bytes: z.number(), inodes: z.number() }),
+  /** Stamps of the filesystem images derived from the tar, by what tells them apart. */
+  images: z.optional(z.record(z.string(), fileStampSchema)),
 };
 
 /** What lies beside a tar: where it came from, or, for an administrator's own, that it was found readable. */

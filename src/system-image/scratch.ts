@@ -1,9 +1,11 @@
+import { randomBytes } from "node:crypto";
 import { mkdir, readFile, readlink, rmdir, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { ReleaseStack, type Owned } from "../host/disposal.ts";
 import { messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { run } from "../host/run.ts";
+import type { Wanted } from "./wanted.ts";
 
 /** A place to bootstrap in that is no instance's disk. */
 export interface Scratch {
@@ -35,14 +37,33 @@ export async function acquireScratch(
   }
 }
 
-/** Whether memory may be used: a quarter of what is available holds `bytes`, and our mounts end with us. */
-export async function memoryIsAmple(bytes: number): Promise<boolean> {
+/**
+ * The places for `bytes` of scratch, best first: SCRATCH_DIR where the administrator chose it, else memory where there
+ * is plenty, else beside the cache. `directory` is the name of the tree there.
+ */
+export async function scratchPlaces(
+  { config, folder }: Pick<Wanted, "config" | "folder">,
+  bytes: number,
+  directory: string,
+): Promise<readonly ScratchPlace[]> {
+  if (config.scratchDir !== "") return [{ kind: "directory", path: join(config.scratchDir, directory) }];
+  const memory: ScratchPlace[] = (await memoryIsAmple(bytes)) ? [{ kind: "memory" }] : [];
+  return [...memory, { kind: "directory", path: folder.scratch(directory) }];
+}
+
+/** Removes a tree; what is mounted in it stays. */
+export async function removeTree(host: Host, directory: string): Promise<void> {
+  await run(host, ["rm", "--recursive", "--force", "--one-file-system", "--", directory], { shielded: true });
+}
+
+// A quarter of what is available: a Xen dom0 is small. And only when our mounts end with us.
+async function memoryIsAmple(bytes: number): Promise<boolean> {
   return (await ownMountNamespace()) && bytes <= (await availableMemory()) / 4;
 }
 
 async function memoryScratch(host: Host, bytes: number): Promise<Scratch & Owned> {
   await using stack = new ReleaseStack();
-  const directory = join(host.runDir, "scratch", String(process.pid));
+  const directory = join(host.runDir, "scratch", randomBytes(8).toString("hex"));
   await mkdir(join(directory, ".."), { recursive: true, mode: 0o700 });
   const strikeOut = host.journal.record({ kind: "directory", path: directory });
   stack.defer(async () => {
@@ -72,11 +93,6 @@ async function diskScratch(host: Host, directory: string, bytes: number): Promis
   await requireSpace(directory, bytes);
   await requireWorking(host, directory);
   return owned({ directory, description: directory }, stack.move());
-}
-
-/** Removes a tree; what is mounted in it stays. */
-export async function removeTree(host: Host, directory: string): Promise<void> {
-  await run(host, ["rm", "--recursive", "--force", "--one-file-system", "--", directory], { shielded: true });
 }
 
 async function unmountScratch(host: Host, directory: string): Promise<void> {

@@ -1,14 +1,17 @@
 import { join } from "node:path";
+import { type MountedFilesystem, mountFilesystem } from "../devices/mount.ts";
 import type { Owned, ReleaseStack } from "../host/disposal.ts";
 import type { Host } from "../host/host.ts";
 import type { SystemSource } from "./acquire.ts";
 import { bootstrapTree } from "./bootstrap.ts";
 import type { CheckedTar } from "./integrity.ts";
-import { populateFresh, unpackOpenTar } from "./populate.ts";
+import { imageOf } from "./image.ts";
+import { writeImage } from "./image-write.ts";
+import { populateFresh } from "./populate.ts";
 import type { Archive } from "./preflight.ts";
 import { publishOrWarn } from "./publish.ts";
 import { requirementFor } from "./requirement.ts";
-import { copyTree, treeSize } from "./tar.ts";
+import { copyTree, treeSize, unpackOpenTar } from "./tar.ts";
 import type { Wanted } from "./wanted.ts";
 
 /** The system in a cached tar. */
@@ -17,10 +20,23 @@ export function fromTar(host: Host, wanted: Wanted, tar: CheckedTar): SystemSour
   return {
     origin: `cache ${folder.tar(tar.name)}`,
     requirement: requirementFor(tar.manifest.tree, config.filesystem),
-    populate: (device) =>
-      populateFresh(host, config, needs, device, (directory) => unpackOpenTar(host, tar.file, directory)),
+    populate: async (device) =>
+      (await populateByImage(host, wanted, tar, device)) ??
+      (await populateFresh(host, config, needs, device, (directory) => unpackOpenTar(host, tar.file, directory))),
     [Symbol.asyncDispose]: () => tar.file.close(),
   };
+}
+
+async function populateByImage(
+  host: Host,
+  wanted: Wanted,
+  tar: CheckedTar,
+  device: string,
+): Promise<(MountedFilesystem & Owned) | undefined> {
+  await using image = await imageOf(host, wanted, tar, device);
+  if (image === undefined) return undefined;
+  await host.log.phase("write the image of the system", () => writeImage(host, image, device));
+  return await mountFilesystem(host, device, { type: wanted.config.filesystem });
 }
 
 /** The system in a tree of scratch space, which `held` gives back. */

@@ -32,6 +32,17 @@ export async function unpackTar(host: Host, tar: FileHandle, directory: string):
   );
 }
 
+/** Unpacks an open tar, from its start whatever was read of it before. */
+export async function unpackOpenTar(host: Host, tar: FileHandle, directory: string): Promise<void> {
+  // A new open file description: the offset of the old one is shared with every process that ever read from it.
+  const file = await open(`/proc/self/fd/${String(tar.fd)}`, "r");
+  try {
+    await host.log.phase("unpack the cached system", () => unpackTar(host, file, directory));
+  } finally {
+    await file.close();
+  }
+}
+
 /** Copies the tree at `from` with all attributes into the empty directory `to`. */
 export async function copyTree(host: Host, from: string, to: string): Promise<void> {
   const pack = `tar --create --file=- --directory="$1" ${attributes.join(" ")} .`;

@@ -1,0 +1,152 @@
+import { open, rm, rename, type FileHandle } from "node:fs/promises";
+import { join } from "node:path";
+import { makeFilesystem, readExtFeatures } from "../devices/filesystem.ts";
+import { attachLoop } from "../devices/loop.ts";
+import { mountFilesystem } from "../devices/mount.ts";
+import { ReleaseStack } from "../host/disposal.ts";
+import { KnownError } from "../host/errors.ts";
+import type { Host } from "../host/host.ts";
+import { capture, run } from "../host/run.ts";
+import { blocksPerGroup, imageBlockSize, type ImageGeometry } from "./image-geometry.ts";
+import { type Extent, packImage } from "./image-file.ts";
+import type { CheckedTar } from "./integrity.ts";
+import { acquireScratch, type ScratchPlace, scratchPlaces } from "./scratch.ts";
+import { unpackOpenTar } from "./tar.ts";
+import type { Wanted } from "./wanted.ts";
+
+/** What depends on the size of the filesystem, or on what is added last, is left out of an image. */
+const lateFeatures = ["has_journal", "orphan_file"] as const;
+
+const groupBytes = blocksPerGroup * imageBlockSize;
+
+/**
+ * Makes the image `path` of the filesystem that `tar` gives: the tree unpacked into a filesystem just large enough,
+ * without a journal, checked, and reduced to its used blocks. The caller holds the system's lock.
+ */
+export async function buildImage(
+  host: Host,
+  wanted: Wanted,
+  tar: CheckedTar,
+  geometry: ImageGeometry,
+  path: string,
+): Promise<void> {
+  await using stack = new ReleaseStack();
+  const bytes = imageBytes(tar, geometry);
+  const scratch = await firstScratch(host, await scratchPlaces(wanted, bytes, tar.name), bytes);
+  stack.use(scratch);
+  const raw = join(scratch.directory, "image");
+  const late = await makeRawImage(host, wanted, tar, geometry, { raw, bytes });
+  const extents = usedExtents(await capture(host, ["dumpe2fs", raw]), bytes / imageBlockSize);
+  const partial = wanted.folder.partial(path);
+  const strikeOut = host.journal.record({ kind: "file", path: partial });
+  stack.defer(async () => {
+    await rm(partial, { force: true });
+    strikeOut();
+  });
+  await pack(raw, partial, { tar: tar.manifest.sha256, bytes, blockSize: imageBlockSize, lateFeatures: late, extents });
+  await rename(partial, path);
+}
+
+// Whole block groups, so that each has the number of inodes that mke2fs gives to the groups of a larger disk.
+function imageBytes({ manifest }: CheckedTar, { inodeRatio }: ImageGeometry): number {
+  const inodeTables = 256 / inodeRatio;
+  const reservedDescriptors = 32 * 1024 * 1024;
+  const bytes = (manifest.tree.bytes + reservedDescriptors) / (1 - inodeTables - 0.03);
+  // mke2fs takes less than 512 MiB for a small disk, with other features in its mke2fs.conf.
+  const minimum = 4 * groupBytes;
+  const inodes = manifest.tree.inodes * 1.1 * inodeRatio;
+  return Math.ceil(Math.max(bytes, minimum, inodes) / groupBytes) * groupBytes;
+}
+
+async function firstScratch(host: Host, places: readonly ScratchPlace[], bytes: number) {
+  for (const place of places) {
+    const scratch = await acquireScratch(host, place, bytes);
+    if (scratch !== undefined) return scratch;
+  }
+  throw new KnownError("no scratch space for a filesystem image");
+}
+
+/** Returns the features that were left out. */
+async function makeRawImage(
+  host: Host,
+  wanted: Wanted,
+  tar: CheckedTar,
+  { type, inodeRatio }: ImageGeometry,
+  { raw, bytes }: { readonly raw: string; readonly bytes: number },
+): Promise<string[]> {
+  await createSparse(raw, bytes);
+  {
+    await using loop = await attachLoop(host, raw, { offset: 0, sizeLimit: 0 });
+    const extra = ["-b", String(imageBlockSize), "-i", String(inodeRatio), "-E", `resize=${String(2 ** 32 - 1)}`];
+    const options = { type, suite: wanted.config.suite, bootloader: wanted.needs.bootloader, extra };
+    await makeFilesystem(host, loop.device, options);
+    const features = await readExtFeatures(host, loop.device);
+    const late = lateFeatures.filter((feature) => features.has(feature));
+    if (late.length > 0)
+      await run(host, [
+        "tune2fs",
+        "-O",
+        late
+          .toReversed()
+          .map((name) => `^${name}`)
+          .join(","),
+        loop.device,
+      ]);
+    {
+      await using mounted = await mountFilesystem(host, loop.device, { type });
+      await unpackOpenTar(host, tar.file, mounted.path);
+    }
+    // Also because resize2fs and tune2fs refuse a filesystem that was mounted since its last check.
+    await run(host, ["e2fsck", "-f", "-y", loop.device], { accept: [0, 1] });
+    return late;
+  }
+}
+
+async function pack(raw: string, partial: string, facts: Parameters<typeof packImage>[2]): Promise<void> {
+  await rm(partial, { force: true });
+  const from = await open(raw, "r");
+  try {
+    const to = await open(partial, "wx", 0o644);
+    try {
+      await to.chmod(0o644);
+      await packImage(from, to, facts);
+      await to.sync();
+    } finally {
+      await to.close();
+    }
+  } finally {
+    await from.close();
+  }
+}
+
+/**
+ * The used blocks by the filesystem's own bitmaps, from dumpe2fs's `Free blocks: 12-34, 56` lines. Nothing else tells:
+ * blocks of zeros may be in use (SEEK_DATA and dd conv=sparse lose files), and holes of the file may have been used.
+ */
+export function usedExtents(dump: string, blocks: number): Extent[] {
+  const free = [...dump.matchAll(/^ +Free blocks: (.*)$/gm)]
+    .flatMap(([, list = ""]) => list.split(",").map((range) => range.trim()))
+    .filter((range) => range !== "")
+    .map((range) => {
+      const [first = 0, last = first] = range.split("-").map(Number);
+      return [first, last] as const;
+    })
+    .sort(([a], [b]) => a - b);
+  const used: Extent[] = [];
+  let next = 0;
+  for (const [first, last] of free) {
+    if (first > next) used.push([next, first - next]);
+    next = last + 1;
+  }
+  if (next < blocks) used.push([next, blocks - next]);
+  return used;
+}
+
+async function createSparse(path: string, bytes: number): Promise<void> {
+  const file: FileHandle = await open(path, "wx", 0o600);
+  try {
+    await file.truncate(bytes);
+  } finally {
+    await file.close();
+  }
+}

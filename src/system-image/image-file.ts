@@ -1,0 +1,171 @@
+import { createHash } from "node:crypto";
+import type { FileHandle } from "node:fs/promises";
+import { z } from "zod/mini";
+import { KnownError } from "../host/errors.ts";
+
+/**
+ * An image file: a first line `ganeti-instance-debootstrap-image 1 HEADERBYTES`, a JSON header padded to HEADERBYTES,
+ * then the used blocks of the filesystem, one extent after the other.
+ */
+export const imageHeaderSchema = z.object({
+  /** SHA-256 of the tar the image was made from. */
+  tar: z.string(),
+  /** Size of the filesystem in the image. */
+  bytes: z.number(),
+  blockSize: z.number(),
+  /** Features that plain mke2fs gives and that are added once the filesystem has its final size. */
+  lateFeatures: z.array(z.string()),
+  /** Used blocks as [first, count], ascending. */
+  extents: z.array(z.tuple([z.int(), z.int()])),
+  /** SHA-256 of the blocks. */
+  sha256: z.string(),
+});
+export type ImageHeader = z.infer<typeof imageHeaderSchema>;
+export type Extent = [first: number, count: number];
+
+/** An image open for reading. */
+export interface OpenImage {
+  readonly file: FileHandle;
+  readonly header: ImageHeader;
+  /** Where the blocks begin in the file. */
+  readonly dataOffset: number;
+}
+
+const magic = "ganeti-instance-debootstrap-image 1 ";
+const firstLineBytes = 64;
+const alignment = 4096;
+const chunkBytes = 4 * 1024 * 1024;
+
+/** Reads the header of an open image. Throws KnownError when it is none, of another version, or ends early. */
+export async function openImage(file: FileHandle): Promise<OpenImage> {
+  const start = await readText(file, 0, firstLineBytes);
+  const dataOffset = start.startsWith(magic) ? Number.parseInt(start.slice(magic.length), 10) : Number.NaN;
+  if (!Number.isSafeInteger(dataOffset)) throw new KnownError("not a filesystem image of this version");
+  const header = imageHeaderSchema.safeParse(
+    parseJson(await readText(file, firstLineBytes, dataOffset - firstLineBytes)),
+  );
+  if (!header.success) throw new KnownError("its header cannot be read");
+  const { size } = await file.stat();
+  if (size !== dataOffset + dataBytes(header.data)) throw new KnownError("it ends early");
+  return { file, header: header.data, dataOffset };
+}
+
+/** Bytes of all used blocks. */
+export function dataBytes({ extents, blockSize }: Pick<ImageHeader, "extents" | "blockSize">): number {
+  return extents.reduce((sum, [, count]) => sum + count * blockSize, 0);
+}
+
+/** Copies the used blocks of the raw filesystem `from` behind a header into the empty file `to`. */
+export async function packImage(from: FileHandle, to: FileHandle, facts: Omit<ImageHeader, "sha256">): Promise<void> {
+  const placeholder = { ...facts, sha256: "0".repeat(64) };
+  const dataOffset = roundUp(firstLineBytes + Buffer.byteLength(JSON.stringify(placeholder)) + 1);
+  const hash = createHash("sha256");
+  await copyExtents(from, 0, to, dataOffset, facts, { packed: "target", seen: (chunk) => hash.update(chunk) });
+  const json = JSON.stringify({ ...facts, sha256: hash.digest("hex") });
+  const head = Buffer.alloc(dataOffset, " ");
+  head.write(`${magic}${String(dataOffset)}`);
+  head.write("\n", firstLineBytes - 1);
+  head.write(json, firstLineBytes);
+  head.write("\n", dataOffset - 1);
+  await to.write(head, 0, head.length, 0);
+}
+
+/** Writes the image's blocks to where they belong on `device`. */
+export async function unpackImage(image: OpenImage, device: FileHandle): Promise<void> {
+  await copyExtents(image.file, image.dataOffset, device, 0, image.header, { packed: "source" });
+}
+
+/** SHA-256 of the blocks as they are in the file. */
+export async function imageSha256({ file, header, dataOffset }: OpenImage): Promise<string> {
+  const hash = createHash("sha256");
+  const buffer = Buffer.allocUnsafe(chunkBytes);
+  const end = dataOffset + dataBytes(header);
+  for (let position = dataOffset; position < end;) {
+    const { bytesRead } = await file.read(buffer, 0, Math.min(chunkBytes, end - position), position);
+    if (bytesRead === 0) throw new KnownError("it ends early");
+    hash.update(buffer.subarray(0, bytesRead));
+    position += bytesRead;
+  }
+  return hash.digest("hex");
+}
+
+interface CopyOptions {
+  /** Which side holds the blocks one after the other; the other one has them at their own places. */
+  readonly packed: "source" | "target";
+  readonly seen?: (chunk: Buffer) => void;
+}
+
+// Reads the next chunk while the last one is written.
+async function copyExtents(
+  from: FileHandle,
+  fromOffset: number,
+  to: FileHandle,
+  toOffset: number,
+  layout: Pick<ImageHeader, "extents" | "blockSize">,
+  { packed, seen }: CopyOptions,
+): Promise<void> {
+  const buffers = [Buffer.allocUnsafe(chunkBytes), Buffer.allocUnsafe(chunkBytes)] as const;
+  let writing: Promise<void> = Promise.resolve();
+  let turn = 0;
+  for (const piece of pieces(layout)) {
+    const [source, target] = packed === "source" ? [piece.packed, piece.place] : [piece.place, piece.packed];
+    const chunk = buffers[turn++ % 2 === 0 ? 0 : 1].subarray(0, piece.length);
+    await readFully(from, chunk, fromOffset + source);
+    await writing;
+    writing = writeFully(to, chunk, toOffset + target);
+    // A failure is thrown when it is awaited; until then it must not count as unhandled.
+    writing.catch(() => undefined);
+    seen?.(chunk);
+  }
+  await writing;
+}
+
+interface Piece {
+  readonly packed: number;
+  readonly place: number;
+  readonly length: number;
+}
+
+function* pieces({ extents, blockSize }: Pick<ImageHeader, "extents" | "blockSize">): Generator<Piece> {
+  let packed = 0;
+  for (const [first, count] of extents) {
+    const end = (first + count) * blockSize;
+    for (let place = first * blockSize; place < end; place += chunkBytes) {
+      const length = Math.min(chunkBytes, end - place);
+      yield { packed, place, length };
+      packed += length;
+    }
+  }
+}
+
+async function readFully(file: FileHandle, buffer: Buffer, position: number): Promise<void> {
+  for (let done = 0; done < buffer.length;) {
+    const { bytesRead } = await file.read(buffer, done, buffer.length - done, position + done);
+    if (bytesRead === 0) throw new KnownError("the image ends early");
+    done += bytesRead;
+  }
+}
+
+async function writeFully(file: FileHandle, buffer: Buffer, position: number): Promise<void> {
+  for (let done = 0; done < buffer.length;) {
+    done += (await file.write(buffer, done, buffer.length - done, position + done)).bytesWritten;
+  }
+}
+
+async function readText(file: FileHandle, position: number, length: number): Promise<string> {
+  const buffer = Buffer.alloc(length);
+  const { bytesRead } = await file.read(buffer, 0, length, position);
+  return buffer.subarray(0, bytesRead).toString();
+}
+
+function roundUp(bytes: number): number {
+  return Math.ceil(bytes / alignment) * alignment;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,133 @@
+import { createHash } from "node:crypto";
+import { open, rm, stat, type FileHandle } from "node:fs/promises";
+import { readBlockDevice } from "../devices/block-device.ts";
+import type { Owned } from "../host/disposal.ts";
+import { hasCode, KnownError, messageOf } from "../host/errors.ts";
+import type { Host } from "../host/host.ts";
+import { lockSystem } from "./cache-folder.ts";
+import { buildImage } from "./image-build.ts";
+import { geometryFor, type ImageGeometry, largestDevice } from "./image-geometry.ts";
+import { imageSha256, openImage, type OpenImage } from "./image-file.ts";
+import type { CheckedTar } from "./integrity.ts";
+import { readManifest, sameStamp, stampOf, writeManifest } from "./manifest.ts";
+import type { Wanted } from "./wanted.ts";
+
+/** Raised when images are made in another way. */
+const format = 1;
+
+/**
+ * The image of `tar` for a filesystem of this geometry, made when there is none yet and nobody else is making it;
+ * undefined when the tar must be unpacked instead. Nothing that goes wrong with an image stops a create.
+ */
+export async function imageOf(
+  host: Host,
+  wanted: Wanted,
+  tar: CheckedTar,
+  device: string,
+): Promise<(OpenImage & Owned) | undefined> {
+  const { config, needs } = wanted;
+  const { sizeBytes } = readBlockDevice(device);
+  if (!config.imageCache || sizeBytes > largestDevice) return undefined;
+  const geometry = await geometryFor(host, config, needs, device);
+  if (geometry === undefined) return undefined;
+  const variant = imageVariant(tar, geometry);
+  try {
+    const image =
+      (await openTrusted(host, wanted, tar, variant)) ?? (await makeImage(host, wanted, tar, geometry, variant));
+    if (image !== undefined && image.header.bytes <= sizeBytes) return image;
+    await image?.[Symbol.asyncDispose]();
+  } catch (error) {
+    if (host.signal.aborted) throw error;
+    host.log.warn(`no image of ${wanted.folder.tar(tar.name)} can be used: ${messageOf(error)}`);
+  }
+  return undefined;
+}
+
+function imageVariant({ manifest }: CheckedTar, geometry: ImageGeometry): string {
+  const hash = createHash("sha256")
+    .update(JSON.stringify([format, manifest.sha256, geometry]))
+    .digest("hex");
+  return `${geometry.type}-${hash.slice(0, 10)}`;
+}
+
+async function openTrusted(
+  host: Host,
+  wanted: Wanted,
+  tar: CheckedTar,
+  variant: string,
+): Promise<(OpenImage & Owned) | undefined> {
+  const path = wanted.folder.image(tar.name, variant);
+  const file = await openIfThere(path);
+  if (file === undefined) return undefined;
+  try {
+    const image = await openImage(file);
+    if (image.header.tar !== tar.manifest.sha256) throw new KnownError("it was made from another tar");
+    if (!(await isUntouched(wanted, tar.name, variant, file))) await checkFully(host, path, image);
+    return { ...image, [Symbol.asyncDispose]: () => file.close() };
+  } catch (error) {
+    await file.close();
+    if (host.signal.aborted || !(error instanceof KnownError)) throw error;
+    host.log.warn(`the image ${path} is damaged (${error.message}): removed, to be made anew`);
+    await rm(path, { force: true });
+    return undefined;
+  }
+}
+
+async function isUntouched({ folder }: Wanted, name: string, variant: string, file: FileHandle): Promise<boolean> {
+  const manifest = await readManifest(folder.manifest(name));
+  return sameStamp(manifest?.images?.[variant], stampOf(await file.stat({ bigint: true })));
+}
+
+async function checkFully(host: Host, path: string, image: OpenImage): Promise<void> {
+  const sha256 = await host.log.phase(`check ${path}`, () => imageSha256(image));
+  if (sha256 !== image.header.sha256) throw new KnownError("its bytes changed");
+}
+
+// Whoever comes while another process makes the image unpacks the tar instead of waiting.
+async function makeImage(
+  host: Host,
+  wanted: Wanted,
+  tar: CheckedTar,
+  geometry: ImageGeometry,
+  variant: string,
+): Promise<(OpenImage & Owned) | undefined> {
+  const { config, folder } = wanted;
+  if (!config.generateCache) return undefined;
+  await using lock = await lockSystem(host, folder, tar.name, "try");
+  if (lock === undefined) return undefined;
+  const made = await openTrusted(host, wanted, tar, variant);
+  if (made !== undefined) return made;
+  await buildFor(host, wanted, tar, geometry, variant);
+  return await openTrusted(host, wanted, tar, variant);
+}
+
+async function buildFor(
+  host: Host,
+  wanted: Wanted,
+  tar: CheckedTar,
+  geometry: ImageGeometry,
+  variant: string,
+): Promise<void> {
+  const path = wanted.folder.image(tar.name, variant);
+  await host.log.phase(`make the ${geometry.type} image of the cache`, () =>
+    buildImage(host, wanted, tar, geometry, path),
+  );
+  await rememberImage(wanted, tar, variant, path);
+}
+
+async function rememberImage({ folder }: Wanted, tar: CheckedTar, variant: string, path: string): Promise<void> {
+  const manifest = (await readManifest(folder.manifest(tar.name))) ?? tar.manifest;
+  // A tar replaced meanwhile has its own manifest; the image of the old one is dropped by whoever replaced it.
+  if (manifest.sha256 !== tar.manifest.sha256) return;
+  const stamp = stampOf(await stat(path, { bigint: true }));
+  await writeManifest(folder.manifest(tar.name), { ...manifest, images: { ...manifest.images, [variant]: stamp } });
+}
+
+async function openIfThere(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, "r");
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,102 @@
+import { readdirSync, truncateSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import type { Config } from "../../src/config/config.ts";
+import { acquireSystem } from "../../src/system-image/acquire.ts";
+import { seedCache } from "../fixtures/bootstrapped-cache.ts";
+import { testConfig } from "../fixtures/config.ts";
+import { diskFile, inGuest, loopOn, sh } from "../fixtures/loop-disk.ts";
+import { testHost, type TestHost } from "../fixtures/test-host.ts";
+
+const gibibyte = 1024;
+
+interface Install {
+  readonly cacheDir: string;
+  readonly filesystem: "ext2" | "ext3" | "ext4";
+  readonly changes?: Partial<Config>;
+  readonly host?: TestHost;
+}
+
+/** Puts the system on a device as create does, without configuring it. */
+async function install(
+  device: string,
+  { cacheDir, filesystem, changes, host = testHost() }: Install,
+): Promise<TestHost> {
+  const needs = { packages: [], filesystem, bootloader: "none" } as const;
+  await using system = await acquireSystem(host, testConfig(cacheDir, { filesystem, ...changes }), needs);
+  await using _target = await system.populate(device);
+  return host;
+}
+
+/** Every path with all attributes and the contents of files, one a line. */
+const everything = `
+  find . -xdev -path ./lost+found -prune -o -printf '%p %y %m %U %G %n %l %T@ ' \\( -type f -exec sha256sum {} \\; -o -type d -printf '\\n' -o -printf '%s %D\\n' \\) | sed 's/ [0-9]*$//' | sort
+  getfattr -Rhd -m- --absolute-names . 2>/dev/null | sort; getfacl -Rn . 2>/dev/null; find . -xdev -type b -o -type c | sort | xargs -r stat -c '%n %t %T'`;
+
+/** The lines of dumpe2fs in which two filesystems of one size and age must not differ. */
+function geometry(device: string): string {
+  const wanted =
+    "Filesystem features|Filesystem flags|Default mount options|Errors behavior|Inode count|^Block count|Reserved block count|Block size|" +
+    "Fragment size|Group descriptor size|Blocks per group|Inodes per group|Inode blocks per group|Flex block group size|Inode size|" +
+    "Required extra isize|Desired extra isize|Reserved blocks uid|Default directory hash|Journal (inode|size|backup)|Total journal|Checksum type|Maximum mount count|Check interval";
+  return sh(`dumpe2fs -h "$1" 2>/dev/null | grep -E "$2"`, device, wanted);
+}
+
+describe.each(["ext2", "ext3", "ext4"] as const)("an image of %s", (filesystem) => {
+  test("gives the same tree as the tar, on a device of random bytes and on an earlier guest", async () => {
+    const host = testHost();
+    const cacheDir = join(host.directory, "cache");
+    addAttributes(seedCache(cacheDir));
+    const byTar = diskFile(join(host.directory, "by-tar"), gibibyte);
+    const byImage = join(host.directory, "by-image");
+    sh(`openssl enc -aes-128-ctr -nosalt -pass pass:x </dev/zero 2>/dev/null | head -c 1G >"$1"`, byImage);
+    const device = loopOn(byImage);
+    await install(loopOn(byTar), { cacheDir, filesystem, changes: { imageCache: false } });
+    await install(device, { cacheDir, filesystem, host });
+    expect(host.logged()).toContain("write the image of the system");
+    expect(sh("e2fsck -fn $1 2>&1", device)).toMatch(/: \d+\/\d+ files/);
+    const tree = inGuest(byTar, everything);
+    expect(tree.split("\n").length).toBeGreaterThan(5000);
+    expect(tree).toContain("user.colour");
+    expect(inGuest(byImage, everything)).toBe(tree);
+
+    await install(device, { cacheDir, filesystem });
+    expect(sh("e2fsck -fn $1 2>&1", device)).toMatch(/: \d+\/\d+ files/);
+    expect(inGuest(byImage, everything)).toBe(tree);
+  });
+
+  test.each([
+    ["1 GiB", gibibyte],
+    ["1.3 GiB", 1331],
+    ["20 GiB", 20 * gibibyte],
+    ["8 TiB", 8 * 1024 * gibibyte],
+  ])("has on %s the geometry that mkfs gives, and a UUID of its own", async (_size, mebibytes) => {
+    const host = testHost();
+    const cacheDir = join(host.directory, "cache");
+    seedCache(cacheDir);
+    const device = loopOn(diskFile(join(host.directory, "disk"), mebibytes));
+    const plain = diskFile(join(host.directory, "plain"), mebibytes);
+    sh(`mke2fs -q -F -t $2 "$1"`, plain, filesystem);
+    await install(device, { cacheDir, filesystem, host });
+    expect(host.logged()).toContain("write the image of the system");
+    expect(geometry(device)).toBe(geometry(plain));
+    expect(sh("e2fsck -fn $1 2>&1", device)).toMatch(/: \d+\/\d+ files/);
+    const uuid = sh(`blkid -p -s UUID -o value "$1"`, device);
+    await install(device, { cacheDir, filesystem });
+    expect(sh(`blkid -p -s UUID -o value "$1"`, device)).not.toBe(uuid);
+  });
+});
+
+/** Unpacks, changes and packs the tar again, as an administrator would, with what careless tools lose. */
+function addAttributes(tar: string): void {
+  sh(
+    `dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
+     all="--numeric-owner --acls --selinux --xattrs --xattrs-include=*"; set -f
+     tar -C "$dir" -xpf "$1" $all
+     cd "$dir"; echo x >srv/coloured; setfattr -n user.colour -v blue srv/coloured; setfacl -m u:1234:r srv/coloured
+     cp usr/bin/true srv/capable; setcap cap_net_raw+ep srv/capable
+     mkfifo srv/fifo; ln srv/coloured srv/hardlink; truncate -s 3M srv/zeros; head -c 2M /dev/zero >srv/written-zeros
+     tar -C "$dir" -cf "$1" $all .`,
+    tar,
+  );
+}
