@@ -15,7 +15,7 @@ export interface CheckedConfig {
 
 /**
  * Evaluates the settings without a variant and with every variant that is published or has a file. Problems of one do
- * not hide those of another.
+ * not hide those of another; only where the defaults file ends the shell, nothing can be said of the variants.
  */
 export async function checkConfig(
   host: Host,
@@ -24,8 +24,9 @@ export async function checkConfig(
 ): Promise<readonly CheckedConfig[]> {
   const published = await publishedVariants(installation);
   const common = await check(host, { ...request, variant: undefined }, installation);
-  const configured = await configuredVariants(common.variantsDir);
   const results: CheckedConfig[] = [{ variant: null, published: false, ...common.result }];
+  if (common.variantsDir === undefined) return results;
+  const configured = await configuredVariants(common.variantsDir);
   for (const variant of [...new Set([...published, ...configured])].sort()) {
     const { result } = await check(host, { ...request, variant }, installation);
     // What is wrong without a variant is told once.
@@ -46,14 +47,14 @@ async function check(
   host: Host,
   request: SettingsRequest,
   installation: Installation,
-): Promise<{ readonly result: Result; readonly variantsDir: string }> {
+): Promise<{ readonly result: Result; readonly variantsDir: string | undefined }> {
   try {
     const { problems, warnings, raw } = await loadSettings(host, request, installation);
     return { result: { problems, warnings }, variantsDir: raw.VARIANTS_DIR.value };
   } catch (error) {
     if (!(error instanceof KnownError) || host.signal.aborted) throw error;
     const problems = error instanceof ConfigError ? error.problems : [error.message];
-    return { result: { problems, warnings: [] }, variantsDir: "" };
+    return { result: { problems, warnings: [] }, variantsDir: undefined };
   }
 }
 
