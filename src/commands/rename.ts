@@ -1,0 +1,83 @@
+import type { Config } from "../config/config.ts";
+import { attachDisk, type Disk } from "../devices/disk.ts";
+import { probeFilesystem } from "../devices/filesystem.ts";
+import { openLayout } from "../devices/lay-out.ts";
+import { mountFilesystem } from "../devices/mount.ts";
+import { findMentions } from "../guest/mentions.ts";
+import { planRenaming, type Renaming } from "../guest/renaming.ts";
+import type { NameChange } from "../guest/rename-names.ts";
+import { KnownError } from "../host/errors.ts";
+import type { Host } from "../host/host.ts";
+import { printable } from "../host/printable.ts";
+import { openRoot, type RootedFiles } from "../host/rooted-files.ts";
+import type { RenameRequest } from "../os-api/request.ts";
+import { say } from "./summary.ts";
+
+/**
+ * Gives the guest on a disk its new name, after Ganeti has renamed the instance: what is the administrator's is left
+ * and said. The guest has run, so its tree is hostile: nothing of it is executed, no edit leaves it. Throws KnownError;
+ * for Ganeti that is only a warning, so each message must make sense by itself.
+ */
+export async function rename(host: Host, request: RenameRequest, config: Config): Promise<void> {
+  const names = { oldName: request.oldName, newName: request.instance.name };
+  const addresses = request.instance.nics.flatMap(({ ip }) => ip ?? []);
+  await using disk = await attachDisk(host, request.disk);
+  await using root = await openLayout(host, disk, config);
+  if (root === undefined) throw noRoot(disk, "its partition table has no root partition that can be recognised");
+  const type = await rootFilesystem(host, disk, root.device);
+  await using guest = await mountFilesystem(host, root.device, { type, guestControlled: true });
+  const files = openRoot(guest.path, host);
+  const renaming = await host.log.phase("look at the guest", () => planRenaming(host, files, names, addresses));
+  await host.log.phase("rename the guest", () => apply(files, renaming));
+  await report(host, files, names, renaming);
+}
+
+/** Types whose root a guest of ours can have; no other driver of the node's kernel is let loose on a guest's disk. */
+const rootTypes = ["ext2", "ext3", "ext4", "xfs", "btrfs"];
+
+async function rootFilesystem(host: Host, disk: Disk, device: string): Promise<string> {
+  const probe = await probeFilesystem(host, device);
+  if (probe !== undefined && rootTypes.includes(probe.type)) return probe.type;
+  throw noRoot(disk, probe === undefined ? "it holds no filesystem" : `it holds ${printable(probe.type)}`);
+}
+
+function noRoot({ path }: Disk, why: string): KnownError {
+  return new KnownError(`cannot rename the guest on ${path}: ${why}`, {
+    hint: "change the name inside the guest when it runs",
+  });
+}
+
+async function apply(files: RootedFiles, { files: changes }: Renaming): Promise<void> {
+  for (const { path, change } of changes) await files.edit(path, change);
+}
+
+async function report(host: Host, files: RootedFiles, names: NameChange, renaming: Renaming): Promise<void> {
+  const { oldName, newName } = names;
+  const paths = renaming.files.map(({ path }) => printable(path));
+  for (const { from, to } of renaming.addresses) host.log.info(`address ${from} became ${to}`);
+  for (const sentence of renaming.left) host.log.warn(`left to the administrator: ${sentence}`);
+  if (oldName !== newName || renaming.addresses.length > 0) await reportMentions(host, files, names, renaming);
+  say(host.log, `renamed ${oldName} to ${newName}`, [
+    paths.length === 0 ? "nothing had to be changed" : `changed ${paths.join(", ")}`,
+  ]);
+}
+
+const shownMentions = 8;
+
+async function reportMentions(
+  host: Host,
+  files: RootedFiles,
+  { oldName, newName }: NameChange,
+  { addresses }: Renaming,
+): Promise<void> {
+  const mentions = await findMentions(files, {
+    names: oldName === newName ? [] : [oldName],
+    addresses: addresses.map(({ from }) => from),
+  });
+  for (const { path, words } of mentions.slice(0, shownMentions)) {
+    host.log.warn(`left to the administrator: ${printable(path)} still has ${words.join(" and ")}`);
+  }
+  if (mentions.length > shownMentions) {
+    host.log.warn(`left to the administrator: ${String(mentions.length - shownMentions)} more files of the kind`);
+  }
+}
