@@ -1,6 +1,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Config } from "../config/config.ts";
+import { hookSettings } from "../config/hook-settings.ts";
 import { CommandError, hasCode, KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { capture, run } from "../host/run.ts";
@@ -27,12 +28,13 @@ export interface HookRun {
 
 /**
  * The environment of the hooks, as the original gives it: Ganeti's, OS parameters included, then what the settings
- * files exported, then the facts of this guest.
+ * files exported, then the facts of this guest. What common.sh gives hooks besides comes in one variable of its own.
  */
 export function hookEnvironment(request: CreateRequest, config: Config, target: HookTarget): Record<string, string> {
   return {
     ...request.environment,
     ...config.exported,
+    ...hookSettings(config),
     TARGET: target.path,
     SUITE: config.suite,
     ARCH: config.arch,

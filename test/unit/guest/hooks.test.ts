@@ -103,6 +103,7 @@ test("the environment is Ganeti's, then the exports of the settings, then the gu
   const config = testConfig("/cache", {
     exported: { LANG: "C.UTF-8", INSTANCE_NAME: "changed" },
     extraPackages: ["acpid", "udev"],
+    settings: { PROXY: "http://proxy.example.com:3128", SUITE: "trixie" },
   });
   const target = { path: "/target", blockDevice: "/dev/loop1", filesystemDevice: "/dev/loop2" };
   expect(hookEnvironment(request, config, target)).toEqual({
@@ -110,6 +111,7 @@ test("the environment is Ganeti's, then the exports of the settings, then the gu
     OSP_SECRET: "s",
     PATH: "/sbin:/bin",
     LANG: "C.UTF-8",
+    INSTANCE_DEBOOTSTRAP_SETTINGS: "PROXY=http://proxy.example.com:3128",
     TARGET: "/target",
     SUITE: config.suite,
     ARCH: config.arch,
