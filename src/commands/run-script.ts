@@ -10,6 +10,7 @@ import { HelpRequested, parseRequest } from "../os-api/parse.ts";
 import type { OsRequest } from "../os-api/request.ts";
 import { admin } from "./admin.ts";
 import { create } from "./create.ts";
+import { exportDisk } from "./export.ts";
 import { rename } from "./rename.ts";
 import { requireRoot } from "./root.ts";
 import { verify } from "./verify.ts";
@@ -64,7 +65,7 @@ async function perform(host: Host, request: OsRequest, place: Installation): Pro
       await create(host, request, config, place);
       return;
     case "export":
-      throw new Error("not here yet");
+      await exportDisk(host, request, config);
       return;
     case "import":
       throw new Error("not here yet");
