@@ -60,6 +60,8 @@ export function mountOptions({ type, readOnly, guestControlled, options = [] }: 
   return [
     readOnly === true ? "ro" : "rw",
     ...(guestControlled === true ? ["nosuid", "nodev", "noexec"] : []),
+    // The superblock is the guest's, and may say errors=panic.
+    ...(guestControlled === true && type.startsWith("ext") ? ["errors=remount-ro"] : []),
     // A restored guest has the UUID of its original, which may be mounted too; xfs would refuse.
     ...(type === "xfs" ? ["nouuid"] : []),
     ...options,
