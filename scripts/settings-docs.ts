@@ -1,4 +1,4 @@
-// npx tsx scripts/settings-docs.ts: writes the settings file `defaults` and the table of settings in README.md from
+// npm run settings-docs: writes the settings file `defaults` and the table of settings in README.md from
 // the table in src/config/settings.ts. A test compares them.
 import { readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";

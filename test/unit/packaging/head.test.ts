@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, syml
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { probeSourceTree } from "../../fixtures/source-tree.ts";
+import { buildProbes, probeSourceTree } from "../../fixtures/source-tree.ts";
 import { temporaryDirectory } from "../../fixtures/test-host.ts";
 
 const root = process.getuid?.() === 0;
@@ -127,7 +127,8 @@ test("falls back on the PATH when its node is gone, and says what to do when the
 });
 
 test("is built executable, whatever the umask", () => {
-  const osDir = join(probeSourceTree({ umask: "077" }), "os-definition");
-  expect(statSync(join(osDir, "create")).mode & 0o777).toBe(0o755);
-  expect(statSync(join(osDir, "THIRD-PARTY-LICENSES")).mode & 0o777).toBe(0o644);
+  const output = join(temporaryDirectory(), "bundles");
+  buildProbes(output, "077");
+  expect(statSync(join(output, "create")).mode & 0o777).toBe(0o755);
+  expect(statSync(join(output, "THIRD-PARTY-LICENSES")).mode & 0o777).toBe(0o644);
 });

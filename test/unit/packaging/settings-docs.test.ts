@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { readmeTable, settingsFile, withReadmeTable } from "../../../scripts/settings-docs.ts";
 import { settingNames } from "../../../src/config/settings.ts";
 
-// When one of these fails: npx tsx scripts/settings-docs.ts
+// When one of these fails: npm run settings-docs
 
 test("the settings file shows the table of settings", () => {
   expect(readFileSync("defaults", "utf8")).toBe(settingsFile());
