@@ -42,7 +42,6 @@ const features: Readonly<Record<Family, readonly Feature[]>> = {
     { name: "64bit", off: ["-O", "^64bit"], kernel: "2.6.28", grub: "1.99", e2fsprogs: "1.43", notForExtlinux: true },
   ],
   xfs: [
-    { name: "metadir", off: ["-m", "metadir=0"], kernel: "6.13", grub: "2.99" },
     { name: "parent", off: ["-n", "parent=0"], kernel: "6.10", grub: "2.14" },
     { name: "exchange", off: ["-i", "exchange=0"], kernel: "6.10", grub: "2.14" },
     { name: "nrext64", off: ["-i", "nrext64=0"], kernel: "6.5", grub: "2.12" },
@@ -55,7 +54,6 @@ const features: Readonly<Record<Family, readonly Feature[]>> = {
     { name: "crc", off: ["-m", "crc=0"], kernel: "3.16", grub: "2.02~beta3" },
   ],
   btrfs: [
-    { name: "raid-stripe-tree", off: ["-O", "^raid-stripe-tree"], kernel: "6.7", grub: "2.99" },
     {
       name: "block-group-tree",
       off: ["-O", "^block-group-tree"],
