@@ -49,7 +49,7 @@ export async function listInodeFlags(host: Host, target: Target): Promise<readon
 export function parseLsattr(line: string): InodeFlags | undefined {
   const [, project, letters, path] = /^\s*(\d+) ([-A-Za-z]{16,}) (.+)$/.exec(line) ?? [];
   if (letters === undefined || path === undefined) return undefined;
-  const flags = [...letters].filter((letter) => settable.has(letter)).join("");
+  const flags = letters.replaceAll(/./g, (letter) => (settable.has(letter) ? letter : ""));
   const number = Number(project);
   return flags === "" && number === 0 ? undefined : { flags, project: number, path };
 }
@@ -68,7 +68,7 @@ export function decodeInodeFlags(content: Buffer): readonly InodeFlags[] {
   if (records.pop() !== "") throw damaged();
   return records.map((record) => {
     const [, flags, project, path] = /^([a-zA-Z]*) (\d+) (root(?:\/[^]*)?)$/.exec(record) ?? [];
-    if (flags === undefined || path === undefined || [...flags].some((letter) => !settable.has(letter)))
+    if (flags === undefined || path === undefined || Array.from(flags).some((letter) => !settable.has(letter)))
       throw damaged();
     if (path.split("/").includes("..")) throw damaged();
     return { flags, project: Number(project), path };
@@ -98,7 +98,7 @@ async function apply(
 ): Promise<void> {
   const groups = new Map<string, InodeFlags[]>();
   for (const entry of list) {
-    const options = argumentsFor([...entry.flags].filter(wanted).join(""), entry.project);
+    const options = argumentsFor(Array.from(entry.flags).filter(wanted).join(""), entry.project);
     const group = groups.get(options);
     if (group === undefined) groups.set(options, [entry]);
     else group.push(entry);

@@ -11,7 +11,6 @@ const bytes = z.int().check(z.nonnegative());
 const sectors = z.int().check(z.nonnegative());
 const uuid = z.string().check(z.regex(/^[0-9a-fA-F-]{4,36}$/));
 // What goes to mkfs and sfdisk as an argument or a line: nothing that could end either.
-// eslint-disable-next-line no-control-regex
 const label = z.string().check(z.maxLength(255), z.regex(/^[^\u0000-\u001f\u007f]*$/));
 const word = z.string().check(z.regex(/^[A-Za-z0-9][\w.:+-]{0,63}$/));
 
