@@ -1,6 +1,6 @@
 import { closeSync, openSync, constants, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { hasCode, KnownError } from "../host/errors.ts";
+import { hasCode, KnownError, messageOf } from "../host/errors.ts";
 
 /** The number of a block device as the kernel writes it: `major:minor`, decimal. */
 export type DeviceNumber = string;
@@ -98,7 +98,11 @@ export function isHeldExclusively(device: string): boolean {
     return false;
   } catch (error) {
     if (hasCode(error, "EBUSY")) return true;
-    throw error;
+    // EROFS, EMEDIUMTYPE: a DRBD device that is not primary here.
+    throw new KnownError(`cannot open ${device}: ${messageOf(error)}`, {
+      hint: "Is it active, and primary, on this node? (gnt-instance activate-disks)",
+      cause: error,
+    });
   }
 }
 

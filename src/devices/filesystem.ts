@@ -89,7 +89,9 @@ function mkfsCommand(
         ...extra,
         device,
       ];
-    default:
+    case "ext2":
+    case "ext3":
+    case "ext4":
       // mke2fs itself, with the type told: mkfs.TYPE is only a name of it.
       return [
         "mke2fs",
