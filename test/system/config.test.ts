@@ -1,5 +1,5 @@
-import { spawnSync } from "node:child_process";
-import { readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { chmodSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { ganetiPath, installOs, instanceVariables } from "../fixtures/installed-os.ts";
@@ -83,6 +83,26 @@ describe("ganeti-instance-debootstrap config", () => {
     const shown = JSON.parse(stdout) as { settings: { name: string; value: string; origin: { kind: string } }[] };
     expect(shown.settings).toContainEqual(
       expect.objectContaining({ name: "SUITE", value: "trixie", origin: { kind: "default" } }),
+    );
+  });
+
+  it("names the settings file that an ordinary user may not read", () => {
+    os.settings("SUITE=bookworm\n");
+    const file = join(os.directory, "etc/default/ganeti-instance-debootstrap");
+    execFileSync("chmod", ["--recursive", "go+rX", os.directory]);
+    chmodSync(file, 0o600);
+    const command = [join(os.directory, "usr/sbin/ganeti-instance-debootstrap"), "config", "show"];
+    const nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", ...command];
+    const { status, stdout, stderr } = spawnSync("setpriv", nobody, {
+      encoding: "utf8",
+      env: { PATH: ganetiPath },
+      cwd: "/",
+    });
+    chmodSync(file, 0o644);
+    expect([status, stdout]).toEqual([1, ""]);
+    expect(stderr).toContain(`${file} cannot be read`);
+    expect(spawnSync("setpriv", nobody, { encoding: "utf8", env: { PATH: ganetiPath }, cwd: "/" }).stdout).toContain(
+      "SUITE=bookworm",
     );
   });
 
