@@ -43,17 +43,23 @@ function targetOf(targets: ReadonlyMap<string | undefined, string>, found: strin
   return address === undefined ? undefined : targets.get(address);
 }
 
+/** A guest's file could hold an address any number of times, each to be looked at with its surroundings. */
+const maxOccurrences = 20;
+
 /** The subnets, as `192.0.2.0/24`, that `text` puts `address` into: by prefix length, or by ifupdown's netmask. */
 export function subnetsOf(text: string, address: string): readonly string[] {
   const canonical = canonicalAddress(address);
-  const prefixes = codeLines(text).flatMap((line, at, lines) => {
-    const words = [...line.matchAll(new RegExp(word, "g"))].filter(([found]) => canonicalAddress(found) === canonical);
-    return words.flatMap(({ 0: found, index }) => {
+  const lines = codeLines(text);
+  const prefixes = new Set<number>();
+  let occurrences = 0;
+  for (const [at, line] of lines.entries()) {
+    for (const { 0: found, index } of line.matchAll(new RegExp(word, "g"))) {
+      if (canonicalAddress(found) !== canonical || ++occurrences > maxOccurrences) continue;
       const prefix = /^\/(\d{1,3})/.exec(line.slice(index + found.length))?.[1];
-      return prefix === undefined ? netmaskAround(lines, at) : [Number(prefix)];
-    });
-  });
-  return [...new Set(prefixes)].map((prefix) => `${address}/${String(prefix)}`);
+      for (const length of prefix === undefined ? netmaskAround(lines, at) : [Number(prefix)]) prefixes.add(length);
+    }
+  }
+  return [...prefixes].map((prefix) => `${address}/${String(prefix)}`);
 }
 
 /** Whether `address` lies in `subnet`, given as an address of it and its prefix length. */

@@ -20,33 +20,63 @@ export interface NetworkFiles {
   readonly unreadable: readonly string[];
 }
 
-/** A guest could make them without end. */
+/** A guest could make files, and lines that source them, without end. */
 const maxFiles = 500;
+const maxSteps = 3000;
+const maxUnreadable = 10;
 
 /**
  * The guest's network files, wherever it keeps them: /etc/network/interfaces and what that sources, systemd-networkd's
  * .network files with their drop-ins, and netplan's.
  */
 export async function readNetworkFiles(files: RootedFiles): Promise<NetworkFiles> {
+  const search = startSearch(files);
+  await takeInterfaces(search, "/etc/network/interfaces");
+  for (const path of await matching(search, "/etc/systemd/network/*.network")) await search.take(path, "networkd");
+  for (const path of await matching(search, "/etc/systemd/network/*.network.d/*.conf")) {
+    await search.take(path, "networkd");
+  }
+  for (const path of await matching(search, "/etc/netplan/*.yaml")) await search.take(path, "netplan");
+  return search.result();
+}
+
+/** A search that ends: each look at the guest is one of a limited number of steps. */
+interface Search {
+  /** Reads a file that was not read before; its text, or undefined. */
+  take(path: string, kind: NetworkKind): Promise<string | undefined>;
+  list(directory: string): Promise<readonly string[]>;
+  result(): NetworkFiles;
+}
+
+function startSearch(files: RootedFiles): Search {
   const found = new Map<string, NetworkFile>();
-  const unreadable: string[] = [];
-  const take = async (path: string, kind: NetworkKind): Promise<string | undefined> => {
-    if (found.has(path) || found.size >= maxFiles) return undefined;
+  const unreadable = new Set<string>();
+  let steps = 0;
+  const attempt = async <T>(work: () => Promise<T>, nothing: T): Promise<T> => {
+    if (++steps > maxSteps) return nothing;
     try {
-      if (await isMasked(files, path)) return undefined;
-      const text = (await files.readBytes(path))?.toString("latin1");
-      if (text !== undefined) found.set(path, { path, kind, text });
-      return text;
+      return await work();
     } catch (error) {
       if (!(error instanceof KnownError)) throw error;
-      unreadable.push(error.message);
-      return undefined;
+      if (unreadable.size < maxUnreadable) unreadable.add(error.message);
+      return nothing;
     }
   };
-  await takeInterfaces(files, "/etc/network/interfaces", take);
-  for (const path of await networkdFiles(files)) await take(path, "networkd");
-  for (const path of await matching(files, "/etc/netplan/*.yaml")) await take(path, "netplan");
-  return { files: [...found.values()], unreadable };
+  return {
+    take: (path, kind) =>
+      attempt(async () => {
+        if (found.has(path) || found.size >= maxFiles || (await isMasked(files, path))) return undefined;
+        const text = (await files.readBytes(path))?.toString("latin1");
+        if (text !== undefined) found.set(path, { path, kind, text });
+        return text;
+      }, undefined),
+    list: (directory) => attempt(() => files.list(directory), []),
+    result: () => {
+      const cut =
+        steps > maxSteps || found.size >= maxFiles ? ["network files beyond the first: there are too many"] : [];
+      return { files: [...found.values()], unreadable: [...unreadable, ...cut] };
+    },
+  };
 }
 
 // A link to /dev/null says that there is no such file (systemd.unit(5)).
@@ -54,55 +84,41 @@ async function isMasked(files: RootedFiles, path: string): Promise<boolean> {
   return (await files.readlink(path)) === "/dev/null";
 }
 
-type Take = (path: string, kind: NetworkKind) => Promise<string | undefined>;
-
 // interfaces(5): source takes patterns, source-directory a directory with plainly named files.
-async function takeInterfaces(files: RootedFiles, path: string, take: Take): Promise<void> {
-  const text = await take(path, "ifupdown");
+async function takeInterfaces(search: Search, path: string): Promise<void> {
+  const text = await search.take(path, "ifupdown");
   for (const line of text?.split("\n") ?? []) {
     const [keyword, ...patterns] = line.trim().split(/\s+/);
     if (keyword !== "source" && keyword !== "source-directory") continue;
     for (const pattern of patterns) {
-      for (const sourced of await sourcedFiles(files, keyword, posix.resolve("/etc/network", pattern))) {
-        await takeInterfaces(files, sourced, take);
+      for (const sourced of await sourcedFiles(search, keyword, posix.resolve("/etc/network", pattern))) {
+        await takeInterfaces(search, sourced);
       }
     }
   }
 }
 
-async function sourcedFiles(files: RootedFiles, keyword: string, pattern: string): Promise<readonly string[]> {
-  if (keyword === "source") return await matching(files, pattern);
-  const directories = await matching(files, pattern);
-  const paths = await Promise.all(directories.map((directory) => matching(files, `${directory}/*`)));
-  return paths.flat().filter((path) => /\/[A-Za-z0-9_-]+$/.test(path));
+async function sourcedFiles(search: Search, keyword: string, pattern: string): Promise<readonly string[]> {
+  if (keyword === "source") return await matching(search, pattern);
+  const paths = await matching(search, `${pattern}/*`);
+  return paths.filter((path) => /\/[A-Za-z0-9_-]+$/.test(path));
 }
 
-async function networkdFiles(files: RootedFiles): Promise<readonly string[]> {
-  const patterns = ["/etc/systemd/network/*.network", "/etc/systemd/network/*.network.d/*.conf"];
-  return (await Promise.all(patterns.map((pattern) => matching(files, pattern)))).flat();
-}
-
-/** The paths of the guest that a shell pattern with `*`, `?` and `[...]` matches; one without them is taken as it is. */
-export async function matching(files: RootedFiles, pattern: string): Promise<readonly string[]> {
+/** The paths of the guest that a shell pattern (glob(7)) matches; one without wildcards is taken as it is. */
+async function matching(search: Search, pattern: string): Promise<readonly string[]> {
   let paths = [""];
   for (const component of pattern.split("/").filter((name) => name !== "")) {
-    const next = await Promise.all(paths.slice(0, maxFiles).map((path) => children(files, path, component)));
-    paths = next.flat();
+    const next: string[] = [];
+    for (const path of paths) {
+      if (next.length < maxFiles) next.push(...(await children(search, path, component)).slice(0, maxFiles));
+    }
+    paths = next;
   }
-  return paths.slice(0, maxFiles);
+  return paths;
 }
 
-async function children(files: RootedFiles, path: string, component: string): Promise<readonly string[]> {
+async function children(search: Search, path: string, component: string): Promise<readonly string[]> {
   if (!/[*?[]/.test(component)) return [`${path}/${component}`];
-  const names = await listOrNothing(files, path);
+  const names = await search.list(path === "" ? "/" : path);
   return names.filter((name) => matchesWildcard(name, component)).map((name) => `${path}/${name}`);
-}
-
-async function listOrNothing(files: RootedFiles, path: string): Promise<readonly string[]> {
-  try {
-    return await files.list(path === "" ? "/" : path);
-  } catch (error) {
-    if (error instanceof KnownError) return [];
-    throw error;
-  }
 }
