@@ -1,4 +1,4 @@
-import { open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { CommandError, KnownError, messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { run } from "../host/run.ts";
@@ -10,8 +10,6 @@ import { readBlockDevice } from "./block-device.ts";
  */
 export const signatureBytes = 2 * 1024 * 1024;
 
-const zeros = Buffer.alloc(256 * 1024);
-
 /**
  * Overwrites both ends of a device with zeros, so that neither the kernel nor blkid finds there what a previous tenant
  * left: wipefs would leave what only its version does not know. `head` in bytes.
@@ -20,20 +18,20 @@ export async function wipeSignatures(device: string, sizeBytes: number, head = s
   const file = await open(device, "r+");
   try {
     const headEnd = Math.min(head, sizeBytes);
-    const tailStart = Math.max(headEnd, sizeBytes - signatureBytes);
-    for (const [start, end] of [
-      [0, headEnd],
-      [tailStart, sizeBytes],
-    ] as const) {
-      for (let position = start; position < end;) {
-        const { bytesWritten } = await file.write(zeros, 0, Math.min(zeros.length, end - position), position);
-        position += bytesWritten;
-      }
-    }
+    await writeZeros(file, 0, headEnd);
+    await writeZeros(file, Math.max(headEnd, sizeBytes - signatureBytes), sizeBytes);
   } catch (error) {
     throw new KnownError(`cannot write to ${device}: ${messageOf(error)}`, { cause: error });
   } finally {
     await file.close();
+  }
+}
+
+async function writeZeros(file: FileHandle, start: number, end: number): Promise<void> {
+  const zeros = Buffer.alloc(Math.min(signatureBytes, end - start));
+  for (let position = start; position < end;) {
+    const { bytesWritten } = await file.write(zeros, 0, Math.min(zeros.length, end - position), position);
+    position += bytesWritten;
   }
 }
 
