@@ -25,6 +25,9 @@ interface Creation {
   readonly layout: LayoutOptions;
 }
 
+// No suite ever fitted into less: says so before a bootstrap of minutes, where the real figure is not known yet.
+const leastSystem = { bytes: 64 * 1_048_576, inodes: 0 };
+
 /** The system on its disk, about to become a guest. */
 interface Guest {
   readonly files: RootedFiles;
@@ -65,6 +68,7 @@ async function install(creation: Creation): Promise<string> {
   await using swapDisk = request.swapDevice === undefined ? undefined : await attachDisk(host, request.swapDevice);
   checkBootLoader(host, config, request.instance, disk);
   await findHooks(host, config.customizeDir);
+  checkFits(creation, disk, { requirement: leastSystem });
   await using system = await acquireSystem(host, config, needs);
   checkFits(creation, disk, system);
   await using root = await host.log.phase("lay out the disk", () => layOutDisk(host, disk, config, creation.layout));
@@ -83,13 +87,17 @@ async function install(creation: Creation): Promise<string> {
 }
 
 /** Throws KnownError when the root filesystem would not hold the system. Nothing was written so far. */
-function checkFits({ request, config, layout }: Creation, disk: Disk, { requirement }: SystemSource): void {
+function checkFits(
+  { request, config, layout }: Creation,
+  disk: Disk,
+  { requirement }: Pick<SystemSource, "requirement">,
+): void {
   const available = rootBytes(disk, config, layout);
   if (available >= requirement.bytes) return;
   const needed = mebibytes(disk.sizeBytes - available + requirement.bytes);
   throw new KnownError(
-    `disk ${request.disk} is too small: ${mebibytes(disk.sizeBytes)} MiB, and ${config.suite} with its packages needs ${needed} MiB`,
-    { hint: `give the instance a disk of at least ${needed} MiB, or install fewer packages` },
+    `disk ${request.disk} is too small: ${mebibytes(disk.sizeBytes)} MiB, and ${config.suite} with its packages needs at least ${needed} MiB`,
+    { hint: "give the instance a larger disk, or install fewer packages" },
   );
 }
 
@@ -110,7 +118,7 @@ async function configure(creation: Creation, target: MountedFilesystem, swap: Sw
 }
 
 async function customise(
-  { host, request, config, place }: Creation,
+  { host, config, place }: Creation,
   root: RootDevice,
   target: MountedFilesystem,
 ): Promise<void> {
@@ -118,7 +126,7 @@ async function customise(
   await runHooks(host, {
     directory: config.customizeDir,
     osDir: place.osDir,
-    environment: hookEnvironment(request, config, facts),
+    environment: hookEnvironment(config, facts),
   });
 }
 

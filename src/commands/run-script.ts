@@ -11,6 +11,7 @@ import type { OsRequest } from "../os-api/request.ts";
 import { admin } from "./admin.ts";
 import { create } from "./create.ts";
 import { exportDisk } from "./export.ts";
+import { importDisk } from "./import.ts";
 import { rename } from "./rename.ts";
 import { requireRoot } from "./root.ts";
 import { verify } from "./verify.ts";
@@ -68,7 +69,7 @@ async function perform(host: Host, request: OsRequest, place: Installation): Pro
       await exportDisk(host, request, config);
       return;
     case "import":
-      throw new Error("not here yet");
+      await importDisk(host, request, config);
       return;
     case "rename":
       await rename(host, request, config);

@@ -5,7 +5,6 @@ import { hookSettings } from "../config/hook-settings.ts";
 import { CommandError, hasCode, KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { capture, run } from "../host/run.ts";
-import type { CreateRequest } from "../os-api/request.ts";
 
 /** What the hooks get to know of the new guest. */
 export interface HookTarget {
@@ -27,13 +26,12 @@ export interface HookRun {
 }
 
 /**
- * The environment of the hooks, as the original gives it: Ganeti's, OS parameters included, then what the settings
- * files exported, then the facts of this guest. What common.sh gives hooks besides comes in one variable of its own.
+ * The environment of the hooks, as the original gives it: Ganeti's, OS parameters included, as the settings files left
+ * it (set, changed or unset), then the facts of this guest. What common.sh gives hooks besides comes in one variable of its own.
  */
-export function hookEnvironment(request: CreateRequest, config: Config, target: HookTarget): Record<string, string> {
+export function hookEnvironment(config: Config, target: HookTarget): Record<string, string> {
   return {
-    ...request.environment,
-    ...config.exported,
+    ...config.environment,
     ...hookSettings(config),
     TARGET: target.path,
     SUITE: config.suite,

@@ -2,7 +2,6 @@ import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { hookEnvironment, runHooks } from "../../../src/guest/hooks.ts";
-import type { CreateRequest } from "../../../src/os-api/request.ts";
 import { testConfig } from "../../fixtures/config.ts";
 import { fakeCommands, temporaryDirectory, testHost, type TestHost } from "../../fixtures/test-host.ts";
 
@@ -96,17 +95,14 @@ describe("hooks", () => {
   });
 });
 
-test("the environment is Ganeti's, then the exports of the settings, then the guest's facts", () => {
-  const request = {
-    environment: { INSTANCE_NAME: "web", OSP_SECRET: "s", SUITE: "wrong", PATH: "/sbin:/bin" },
-  } as unknown as CreateRequest;
+test("the environment is Ganeti's as the settings left it, then the guest's facts", () => {
   const config = testConfig("/cache", {
-    exported: { LANG: "C.UTF-8", INSTANCE_NAME: "changed" },
+    environment: { INSTANCE_NAME: "changed", OSP_SECRET: "s", SUITE: "wrong", PATH: "/sbin:/bin", LANG: "C.UTF-8" },
     extraPackages: ["acpid", "udev"],
     settings: { PROXY: "http://proxy.example.com:3128", SUITE: "trixie" },
   });
   const target = { path: "/target", blockDevice: "/dev/loop1", filesystemDevice: "/dev/loop2" };
-  expect(hookEnvironment(request, config, target)).toEqual({
+  expect(hookEnvironment(config, target)).toEqual({
     INSTANCE_NAME: "changed",
     OSP_SECRET: "s",
     PATH: "/sbin:/bin",
