@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { installOs } from "../fixtures/installed-os.ts";
 import { atMost, startVm, type VmOptions } from "../fixtures/vm.ts";
 import {
@@ -40,11 +40,14 @@ const cases: readonly Case[] = (["trixie", "bookworm"] as const).flatMap((suite)
 ]);
 
 const os = installOs();
-const directory = mkdtempSync(join(process.env["GID_VM_SCRATCH"] ?? tmpdir(), "gid-vm-"));
+let directory = "";
 const slot = atMost(2);
 // They share a settings file.
 const installer = atMost(1);
 
+beforeAll(() => {
+  directory = mkdtempSync(join(process.env["GID_VM_SCRATCH"] ?? tmpdir(), "gid-vm-"));
+});
 afterAll(() => {
   rmSync(directory, { recursive: true, force: true });
 });
