@@ -38,6 +38,8 @@ export async function mapWithKpartx(
     struckOut();
   };
   try {
+    // A new table makes udev open the disk.
+    await settleUdev(host);
     // Device-mapper reads below the disk's page cache: what was written there must be on the disk, and nothing old be kept.
     if (!disk.readOnly) await run(host, ["blockdev", "--flushbufs", disk.device], { shielded: true });
     await run(host, ["kpartx", "-a", "-s", ...(disk.readOnly ? ["-r"] : []), disk.device], { shielded: true });

@@ -1,0 +1,126 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, openSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { attachDisk } from "../../src/devices/disk.ts";
+import { makeFilesystem } from "../../src/devices/filesystem.ts";
+import { layOutDisk } from "../../src/devices/lay-out.ts";
+import { attachLoop, detachLoop } from "../../src/devices/loop.ts";
+import { mountFilesystem, unmountBelow } from "../../src/devices/mount.ts";
+import { flattenSuppressed, Interrupted, messageOf } from "../../src/host/errors.ts";
+import type { Host } from "../../src/host/host.ts";
+import { leakCheckedHost } from "../fixtures/leaks.ts";
+import { diskFile, sh } from "../fixtures/loop-disk.ts";
+import { fakeCommands } from "../fixtures/test-host.ts";
+
+const msdos = { partitionStyle: "msdos", partitionAlignment: 2048, partitionMapper: "loop" } as const;
+
+async function install(host: Host, path: string, atEnd: () => void = () => undefined): Promise<void> {
+  await using disk = await attachDisk(host, path);
+  await using root = await layOutDisk(host, disk, msdos, { discard: true });
+  await makeFilesystem(host, root.device, { type: "ext4", suite: "trixie" });
+  await using _ = await mountFilesystem(host, root.device, { type: "ext4" });
+  atEnd();
+}
+
+const fails = "echo 'it broke' >&2; exit 1";
+const drill: Readonly<Record<string, readonly [command: string, script: string]>> = {
+  "locking the disk": ["flock", fails],
+  "attaching the disk": ["losetup", fails],
+  "writing the table": ["sfdisk", fails],
+  "mapping the partition": ["losetup", `case "$*" in *--offset*) ${fails};; esac; exec /sbin/losetup "$@"`],
+  "mapping the partition, with the kernel's part done": [
+    "losetup",
+    `/sbin/losetup "$@"; case "$*" in *--offset*) ${fails};; esac`,
+  ],
+  "making the filesystem": ["mke2fs", fails],
+  "mounting it": ["mount", fails],
+  "mounting it, with the kernel's part done": ["mount", `/bin/mount "$@"; ${fails}`],
+  "writing everything out": ["sync", fails],
+};
+
+for (const [step, [command, script]] of Object.entries(drill)) {
+  test(`when ${step} fails, all that was held is released and the error is ${command}'s`, async () => {
+    const host = leakCheckedHost();
+    const path = diskFile(join(host.directory, "disk"), 64);
+    const faulty = { ...host, path: fakeCommands({ [command]: script }).path };
+    const errors = await install(faulty, path).then(() => [], flattenSuppressed);
+    expect(errors.map(messageOf)).toEqual([expect.stringMatching(new RegExp(`${command} [\\s\\S]*it broke`))]);
+    await install(host, path);
+  });
+}
+
+test("a failing discard is no failure", async () => {
+  const host = leakCheckedHost();
+  const path = diskFile(join(host.directory, "disk"), 64);
+  await install({ ...host, path: fakeCommands({ blkdiscard: fails }).path }, path);
+  expect(host.logged()).toMatch(/cannot be discarded/);
+});
+
+test("discarding frees what a previous tenant had written", async () => {
+  const host = leakCheckedHost();
+  const path = diskFile(join(host.directory, "disk"), 64);
+  sh('dd if=/dev/urandom of="$1" bs=1M count=64 conv=notrunc status=none', path);
+  {
+    await using disk = await attachDisk(host, path);
+    await using _ = await layOutDisk(host, disk, msdos, { discard: true });
+  }
+  expect(statSync(path).blocks * 512).toBeLessThan(16 * 1024 * 1024);
+});
+
+test("a signal ends the run, and all that was held is released", async () => {
+  const host = leakCheckedHost();
+  const path = diskFile(join(host.directory, "disk"), 64);
+  const signalled = install(host, path, () => {
+    host.abort(new Interrupted("SIGTERM"));
+    throw host.signal.reason;
+  });
+  await expect(signalled).rejects.toThrow("interrupted by SIGTERM");
+});
+
+test("twenty disks are attached at once", async () => {
+  const host = leakCheckedHost();
+  const paths = Array.from({ length: 20 }, (_, index) => diskFile(join(host.directory, `disk${String(index)}`), 8));
+  const disks = await Promise.all(paths.map((path) => attachDisk(host, path)));
+  expect(new Set(disks.map(({ device }) => device)).size).toBe(20);
+  await Promise.all(disks.map((disk) => disk[Symbol.asyncDispose]()));
+});
+
+test("a mount point that stays busy is an error naming who holds it", async () => {
+  const host = leakCheckedHost();
+  const path = diskFile(join(host.directory, "disk"), 64);
+  await using disk = await attachDisk(host, path);
+  await makeFilesystem(host, disk.device, { type: "ext4", suite: "trixie" });
+  await using target = await mountFilesystem(host, disk.device, { type: "ext4" });
+  const child = spawn("bash", ["-c", 'exec 5>"$1/open"; echo ready; read -r _', "bash", target.path]);
+  onTestFinished(() => {
+    child.stdin.end();
+  });
+  await once(child.stdout, "data");
+  const stuck = unmountBelow(host, target.path, 0.2);
+  await expect(stuck).rejects.toThrow(`held by bash (pid ${String(child.pid)})`);
+  child.stdin.end();
+  await once(child, "exit");
+});
+
+test("a loop device that stays held is an error naming who holds it, and vanishes when it is let go", async () => {
+  const host = leakCheckedHost();
+  const path = diskFile(join(host.directory, "disk"), 64);
+  const loop = await attachLoop(host, path, { offset: 0, sizeLimit: 0 });
+  const holder = openSync(loop.device, "r");
+  const state = { device: loop.device, backing: path, offset: 0, sizeLimit: 0 };
+  await expect(detachLoop(host, state, 0.2)).rejects.toThrow(
+    `is still held: open in node (pid ${String(process.pid)})`,
+  );
+  closeSync(holder);
+  await loop[Symbol.asyncDispose]();
+});
+
+test("releasing a loop device that is gone already is fine", async () => {
+  const host = leakCheckedHost();
+  const loop = await attachLoop(host, diskFile(join(host.directory, "disk"), 8), { offset: 0, sizeLimit: 0 });
+  sh('losetup --detach "$1"', loop.device);
+  await loop[Symbol.asyncDispose]();
+  await loop[Symbol.asyncDispose]();
+});
