@@ -1,0 +1,127 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { installOs } from "../fixtures/installed-os.ts";
+import { emptyDisk } from "../fixtures/vm-guests.ts";
+import { asGaneti, backups, nodeDisk, startNode } from "../fixtures/vm-node.ts";
+import type { Vm } from "../fixtures/vm.ts";
+
+// What the kernel of a build machine may lack: device-mapper, udev, partition devices. All on one node that is started
+// once; each test leaves nothing behind on it, or the next one fails.
+
+const minutes = 60;
+const os = installOs();
+let directory: string;
+let vm: Vm;
+
+beforeAll(async () => {
+  directory = mkdtempSync(join(process.env["GID_VM_SCRATCH"] ?? tmpdir(), "gid-vm-"));
+  const node = await nodeDisk(os, directory);
+  const disks = [2048, 3072].map((sizeMiB, index) => emptyDisk(join(directory, `data${String(index)}.img`), sizeMiB));
+  vm = startNode(node, directory, disks);
+  await vm.login();
+});
+
+afterAll(async () => {
+  await vm.powerOff().finally(async () => {
+    await vm[Symbol.asyncDispose]();
+    rmSync(directory, { recursive: true, force: true });
+  });
+});
+
+/** Loop devices, device-mapper's nodes, mounts of ours, our processes and journals on the node. */
+async function leftovers(): Promise<string> {
+  return await vm.succeed(
+    [
+      "losetup --all",
+      "dmsetup ls | grep -v '^No devices'",
+      "grep -c ganeti /proc/mounts",
+      "ls /run/ganeti-instance-debootstrap/journal /run/ganeti-instance-debootstrap/mounts 2>/dev/null",
+      "pgrep -f ganeti/os",
+      "true",
+    ].join("; "),
+  );
+}
+
+let before: string;
+beforeEach(async () => {
+  before = await leftovers();
+});
+afterEach(async () => {
+  expect(await leftovers()).toBe(before);
+});
+
+/** Hostname and root's fstab entry of the guest in a partition, read on the node. */
+async function guestOn(partition: string): Promise<string> {
+  return await vm.succeed(`mount -o ro ${partition} /mnt && cat /mnt/etc/hostname /mnt/etc/fstab; umount /mnt`);
+}
+
+describe.each([
+  { style: "msdos", number: "1" },
+  { style: "gpt", number: "3" },
+])("on a node with device-mapper and udev, on $style disks", ({ style, number }) => {
+  test("create installs through kpartx", async () => {
+    await vm.succeed(`echo 'PARTITION_STYLE=${style}\nIMAGE_CACHE=no' >/etc/default/ganeti-instance-debootstrap`);
+    const log = await vm.succeed(asGaneti("create", "/dev/vdb"), 15 * minutes);
+    expect(log).toMatch(/run kpartx -a -s/);
+    await vm.succeed("partx --update /dev/vdb; udevadm settle");
+    const uuid = await vm.succeed(`blkid -p -o value -s UUID /dev/vdb${number}`);
+    const guest = await guestOn(`/dev/vdb${number}`);
+    expect(guest).toMatch(/^inner\.example\.com\n/);
+    expect(guest).toContain(`UUID=${uuid} / ext4`);
+  });
+
+  test("export and import restore it on a larger disk", async () => {
+    const variables = { EXPORT_DEVICE: "/dev/vdb", EXPORT_INDEX: "0" };
+    await vm.succeed(
+      `${asGaneti("export", "/dev/vdb", variables)} >${backups}/0 2>/root/log; s=$?; tail -n 20 /root/log; (exit $s)`,
+      15 * minutes,
+    );
+    expect(await vm.succeed(`tar -tf ${backups}/0 | head -n 1`)).toBe(".ganeti-instance-debootstrap/manifest.json");
+    const target = { IMPORT_DEVICE: "/dev/vdc", IMPORT_INDEX: "0" };
+    await vm.succeed(`${asGaneti("import", "/dev/vdc", target)} <${backups}/0`, 15 * minutes);
+    await vm.succeed("partx --update /dev/vdc; udevadm settle");
+    expect(await guestOn(`/dev/vdc${number}`)).toBe(await guestOn(`/dev/vdb${number}`));
+    const sizes = await vm.succeed(`lsblk -bno SIZE /dev/vdb${number} /dev/vdc${number}`);
+    const [small = 0, large = 0] = sizes.split("\n").map(Number);
+    expect(large).toBeGreaterThan(small);
+  });
+
+  test("rename gives it another name", async () => {
+    const variables = { OLD_INSTANCE_NAME: "inner.example.com", INSTANCE_NAME: "renamed.example.com" };
+    await vm.succeed(asGaneti("rename", "/dev/vdc", variables), 10 * minutes);
+    expect(await guestOn(`/dev/vdc${number}`)).toMatch(/^renamed\.example\.com\n/);
+  });
+
+  test("a run that was killed leaves nothing that the next one does not clear away", async () => {
+    const mapped = "until dmsetup ls | grep -q vdb; do sleep 0.2; done";
+    await vm.succeed(
+      `${asGaneti("create", "/dev/vdb")} >/root/killed 2>&1 & run=$!; timeout 300 sh -c '${mapped}' && kill -KILL $run; sleep 3; dmsetup ls`,
+      10 * minutes,
+    );
+    expect(await vm.succeed("dmsetup ls")).toContain("vdb");
+    await vm.succeed(asGaneti("create", "/dev/vdb"), 15 * minutes);
+    await vm.succeed("partx --update /dev/vdb; udevadm settle");
+    expect(await guestOn(`/dev/vdb${number}`)).toMatch(/^inner\.example\.com\n/);
+  });
+
+  test.each([
+    ["0.16", "-"],
+    ["0.17", "-part"],
+  ])(
+    "a map left by the old scripts' version %s is named, with the way to remove it, before the disk is touched",
+    async (_, separator) => {
+      const sum = "head -c 8M /dev/vdb | sha256sum";
+      await vm.succeed(`kpartx -a -s -p ${separator} /dev/vdb`);
+      const untouched = await vm.succeed(sum);
+      const refused = await vm.run(asGaneti("create", "/dev/vdb"), 5 * minutes);
+      expect(refused.status).toBe(1);
+      const remedies = [...refused.output.matchAll(/dmsetup remove (vdb\S*\d)/g)].map(([, name]) => name ?? "");
+      expect(remedies).toContain(`vdb${separator}${number}`);
+      expect(await vm.succeed(sum)).toBe(untouched);
+      await vm.succeed([...new Set(remedies)].map((name) => `dmsetup remove ${name}`).join(" && "));
+      expect(await vm.succeed("dmsetup ls")).not.toContain("vdb");
+    },
+  );
+});
