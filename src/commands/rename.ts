@@ -11,6 +11,7 @@ import type { Host } from "../host/host.ts";
 import { printable } from "../host/printable.ts";
 import { openRoot, type RootedFiles } from "../host/rooted-files.ts";
 import type { RenameRequest } from "../os-api/request.ts";
+import { readFailedImportMark } from "../stream/failed-import.ts";
 import { say } from "./summary.ts";
 
 /**
@@ -22,6 +23,7 @@ export async function rename(host: Host, request: RenameRequest, config: Config)
   const names = { oldName: request.oldName, newName: request.instance.name };
   const addresses = request.instance.nics.flatMap(({ ip }) => ip ?? []);
   await using disk = await attachDisk(host, request.disk);
+  await refuseFailedImport(host, disk);
   await using root = await openLayout(host, disk, config);
   if (root === undefined) throw noRoot(disk, "its partition table has no root partition that can be recognised");
   const type = await rootFilesystem(host, disk, root.device);
@@ -30,6 +32,15 @@ export async function rename(host: Host, request: RenameRequest, config: Config)
   const renaming = await host.log.phase("look at the guest", () => planRenaming(host, files, names, addresses));
   await host.log.phase("rename the guest", () => apply(files, renaming));
   await report(host, files, names, renaming);
+}
+
+// Ganeti renames after every import, also after one that failed, which it takes for a warning.
+async function refuseFailedImport(host: Host, disk: Disk): Promise<void> {
+  const reason = await readFailedImportMark(host, disk.device);
+  if (reason === undefined) return;
+  throw new KnownError(`there is no guest on ${disk.path} to rename, because its import failed: ${printable(reason)}`, {
+    hint: "import the instance again (gnt-backup import), or reinstall it",
+  });
 }
 
 /** Types whose root a guest of ours can have; no other driver of the node's kernel is let loose on a guest's disk. */
