@@ -104,7 +104,15 @@ function refused(reason: unknown): RunningCommand {
 // mounts of a dead run. A PID namespace is ended by its init's death; unshare --fork itself blocks TERM and INT.
 function wrapped(argv: readonly [string, ...string[]], options: RunOptions): readonly [string, ...string[]] {
   const isolate = options.isolated === true ? ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--"] : [];
-  return ["setpriv", "--pdeathsig", "KILL", "--", ...isolate, ...argv];
+  const guard = ["sh", "-c", unlessOrphaned(options.env ?? {}), String(process.pid)];
+  return ["setpriv", "--pdeathsig", "KILL", "--", ...guard, ...isolate, ...argv];
+}
+
+// We may have been killed before the child had asked for the signal, which then never comes; its parent is another by
+// now. The shell's own variables are no part of the environment we give.
+function unlessOrphaned(env: Readonly<Record<string, string>>): string {
+  const added = ["PWD", "OLDPWD", "SHLVL", "_"].filter((name) => env[name] === undefined);
+  return `[ "$PPID" = "$0" ] || exit 1; unset ${added.join(" ")}; exec "$@"`;
 }
 
 // The names of execa's own generic types do not fit options made at run time.
