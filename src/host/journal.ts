@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod/mini";
 import { hasCode } from "./errors.ts";
@@ -88,16 +88,34 @@ export function openJournal(runDir: string): Journal {
 
 /** The journals in `runDir` whose owners are dead. */
 export function readDeadRuns(runDir: string): readonly DeadRun[] {
+  return readRuns(runDir).filter(({ owner }) => !isAlive(owner));
+}
+
+/** What living runs hold or are about to acquire. */
+export function readLiveEntries(runDir: string): readonly JournalEntry[] {
+  return readRuns(runDir)
+    .filter(({ owner }) => isAlive(owner))
+    .flatMap(({ entries }) => entries);
+}
+
+function readRuns(runDir: string): readonly DeadRun[] {
   const directory = join(runDir, "journal");
   return journalNames(directory).flatMap((name) => {
     const path = join(directory, name);
     const [head, ...lines] = readLines(path);
-    const parsed = headSchema.safeParse(head);
-    if (!parsed.success) return ownerByName(name, path);
-    const { owner } = parsed.data;
-    if (isAlive(owner)) return [];
-    return [deadRun(path, owner, stillOpen(lines))];
+    const owner = ownerIn(head) ?? ownerByName(name);
+    return owner === undefined ? [] : [deadRun(path, owner, stillOpen(lines))];
   });
+}
+
+function ownerIn(head: unknown): ProcessIdentity | undefined {
+  return headSchema.safeParse(head).data?.owner;
+}
+
+// Killed between creating the file and writing its head: nothing had been acquired.
+function ownerByName(name: string): ProcessIdentity | undefined {
+  const [, pid, startTime] = /^(\d+)-(\d+)\.jsonl$/.exec(name) ?? [];
+  return startTime === undefined ? undefined : { pid: Number(pid), startTime };
 }
 
 function deadRun(path: string, owner: ProcessIdentity, entries: readonly JournalEntry[]): DeadRun {
@@ -108,21 +126,12 @@ function deadRun(path: string, owner: ProcessIdentity, entries: readonly Journal
       rmSync(path, { force: true });
     },
     keep: (kept) => {
-      rmSync(path, { force: true });
-      appendFileSync(
-        path,
-        [{ owner }, ...kept.map((entry, id) => ({ id, entry }))].map((line) => `${JSON.stringify(line)}\n`).join(""),
-      );
+      const lines = [{ owner }, ...kept.map((entry, id) => ({ id, entry }))];
+      const fresh = `${path}.new`;
+      writeFileSync(fresh, lines.map((line) => `${JSON.stringify(line)}\n`).join(""), { mode: 0o600 });
+      renameSync(fresh, path);
     },
   };
-}
-
-// Killed between creating the file and writing its head: nothing had been acquired.
-function ownerByName(name: string, path: string): readonly DeadRun[] {
-  const match = /^(\d+)-(\d+)\.jsonl$/.exec(name);
-  if (match === null) return [];
-  const owner = { pid: Number(match[1]), startTime: match[2] ?? "" };
-  return isAlive(owner) ? [] : [deadRun(path, owner, [])];
 }
 
 function stillOpen(lines: readonly unknown[]): readonly JournalEntry[] {
@@ -138,7 +147,10 @@ function stillOpen(lines: readonly unknown[]): readonly JournalEntry[] {
 
 function journalNames(directory: string): readonly string[] {
   try {
-    return readdirSync(directory).sort();
+    // A rewrite that was cut short has another ending.
+    return readdirSync(directory)
+      .filter((name) => name.endsWith(".jsonl"))
+      .sort();
   } catch (error) {
     if (hasCode(error, "ENOENT")) return [];
     throw error;

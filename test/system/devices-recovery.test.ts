@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { appendFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { attachDisk } from "../../src/devices/disk.ts";
@@ -13,10 +13,11 @@ import { diskFile, loopOn, sh } from "../fixtures/loop-disk.ts";
 import type { TestHost } from "../fixtures/test-host.ts";
 
 /** Starts a run that holds `path`; in a mount namespace of its own, as the executables are. */
-function startHolder(host: TestHost, path: string): ChildProcess {
+function startHolder(host: TestHost, path: string, ownMounts = true): ChildProcess {
   const script = new URL("../fixtures/disk-holder.ts", import.meta.url).pathname;
-  const argv = ["--mount", "--propagation", "slave", process.execPath, "--import", "tsx", script, host.runDir, path];
-  return spawn("unshare", argv, { stdio: ["pipe", "pipe", "inherit"] });
+  const unshare = ownMounts ? ["unshare", "--mount", "--propagation", "slave"] : ["env"];
+  const [command = "", ...argv] = [...unshare, process.execPath, "--import", "tsx", script, host.runDir, path];
+  return spawn(command, argv, { stdio: ["pipe", "pipe", "inherit"] });
 }
 
 async function ready(child: ChildProcess): Promise<void> {
@@ -56,6 +57,17 @@ test("all that a killed run held is released by the next start, which can use th
   await using _ = await attachDisk(host, path);
 });
 
+test("a killed run without a mount namespace of its own leaves its mount, which is released too", async () => {
+  const host = leakCheckedHost();
+  const path = diskFile(join(host.directory, "disk"), 64);
+  const child = startHolder(host, path, false);
+  await ready(child);
+  await kill(child);
+  expect(leaksOf(host).join("\n")).toMatch(/ext4/);
+  expect((await recoverDeadRuns(host)).kept).toEqual([]);
+  expect(leaksOf(host)).toEqual([]);
+});
+
 test("a run killed at any moment leaves nothing after the next start", async () => {
   const host = leakCheckedHost();
   const path = diskFile(join(host.directory, "disk"), 64);
@@ -83,7 +95,7 @@ test("a loop device that shows something else by now is left alone", async () =>
 test("a loop device on a file that was deleted since is released", async () => {
   const host = leakCheckedHost();
   const file = diskFile(join(host.directory, "disk"), 8);
-  const loop = await attachLoop(host, file, { offset: 4096, sizeLimit: 8192 });
+  const loop = await attachLoop(leakCheckedHost(), file, { offset: 4096, sizeLimit: 8192 });
   sh('rm "$1"', file);
   deadJournal(host, { kind: "loop", device: loop.device, backing: file, offset: 4096, sizeLimit: 8192 });
   expect((await recoverDeadRuns(host)).released).toEqual([`loop device ${loop.device} on ${file}`]);
@@ -150,4 +162,24 @@ test("two starts at once recover a dead run once", async () => {
   deadJournal(host, { kind: "file", path: file });
   const reports = await Promise.all([recoverDeadRuns(host), recoverDeadRuns(host)]);
   expect(reports.flatMap(({ released }) => released)).toHaveLength(1);
+});
+
+test("what a living run has taken over from a killed one stays", async () => {
+  const host = leakCheckedHost();
+  const backing = diskFile(join(host.directory, "backing"), 8);
+  const tree = join(host.directory, "scratch", "cache-trixie-amd64");
+  const partial = join(host.directory, "cache-trixie-amd64.tar.partial");
+  mkdirSync(tree, { recursive: true });
+  writeFileSync(partial, "");
+  await using loop = await attachLoop(host, backing, { offset: 0, sizeLimit: 0 });
+  const entries: readonly JournalEntry[] = [
+    { kind: "tree", path: tree },
+    { kind: "file", path: partial },
+  ];
+  const struckOut = entries.map((entry) => host.journal.record(entry));
+  const dead = deadJournal(host, { kind: "loop", device: loop.device, backing, offset: 0, sizeLimit: 0 }, ...entries);
+  expect(await recoverDeadRuns(host)).toEqual({ runs: 1, released: [], kept: [] });
+  expect([existsSync(tree), existsSync(partial), existsSync(dead)]).toEqual([true, true, false]);
+  expect(readLoop(basename(loop.device))?.backing).toBe(backing);
+  for (const strikeOut of struckOut) strikeOut();
 });

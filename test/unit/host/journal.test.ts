@@ -68,6 +68,14 @@ test("keeps what could not be released for the next time", async () => {
   expect(readDeadRuns(runDir)[0]?.entries).toEqual([directory]);
 });
 
+test("still knows everything when it is killed while it writes down what could not be released", async () => {
+  const runDir = temporaryDirectory();
+  const path = await deadJournal(runDir, [{ id: 0, entry: loop }]);
+  mkdirSync(`${path}.new`); // in the way of the rewrite
+  expect(() => readDeadRuns(runDir)[0]?.keep([loop])).toThrow(/EISDIR/);
+  expect(readDeadRuns(runDir).map(({ entries }) => entries)).toEqual([[loop]]);
+});
+
 test("takes a process that reused the number of a dead run for another", () => {
   const runDir = temporaryDirectory();
   mkdirSync(join(runDir, "journal"));
