@@ -82,7 +82,8 @@ async function importStream(restoration: Restoration, reader: StreamReader): Pro
         host.log.phase("restore raw blocks", () => restoreRaw(host, target.disk, reader)),
       );
       return `raw blocks, because ${manifest.raw?.reason ?? ""}`;
-    default:
+    case "root":
+    case "data":
       await importTree(restoration, reader);
       return `${manifest.filesystem?.type ?? ""} of ${manifest.instance}, exported ${dateOf(manifest.created)}`;
   }
@@ -115,7 +116,9 @@ function toolsFor({ filesystem }: Manifest): readonly Tool[] {
       return [tar, { command: "mkfs.xfs", package: "xfsprogs" }];
     case "btrfs":
       return [tar, { command: "mkfs.btrfs", package: "btrfs-progs" }];
-    default:
+    case "ext2":
+    case "ext3":
+    case "ext4":
       return [tar, { command: "mke2fs", package: "e2fsprogs" }];
   }
 }

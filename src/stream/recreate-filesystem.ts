@@ -33,7 +33,9 @@ export async function recreateFilesystem(
       await run(host, ["mkfs.btrfs", "-q", "-f", "-U", uuid, ...btrfsArguments(facts, said), device]);
       return uuid;
     }
-    default:
+    case "ext2":
+    case "ext3":
+    case "ext4":
       await run(host, ["mke2fs", "-q", "-F", ...extArguments(facts, room), device]);
       await run(host, ["tune2fs", ...tuneArguments(facts), device]);
       return facts.uuid;

@@ -3,6 +3,7 @@ import type { Disk } from "../devices/disk.ts";
 import type { Partition, PartitionTable } from "../devices/partition-table.ts";
 import { KnownError } from "../host/errors.ts";
 import type { Extent } from "./extents.ts";
+import { damaged } from "./stream-reader.ts";
 import type { DiskLayout, FilesystemFacts, LayoutPartition, Manifest } from "./manifest.ts";
 
 /** Where a tree goes on its new disk, in bytes. */
@@ -55,6 +56,9 @@ function planTable(disk: Disk, layout: TableLayout, newIdentifiers: boolean): Re
       { hint: "give the instance a disk with the same sector size" },
     );
   }
+  const first = Math.min(...layout.partitions.map(({ start }) => start));
+  if (first < (layout.style === "gpt" ? 2 + entrySectors(layout.sectorSize) : 1))
+    throw damaged("its partitions overlap their table");
   const last = layout.partitions.reduce((a, b) => (b.start > a.start ? b : a));
   const end = usableEnd(disk, layout);
   const id = newIdentifiers ? newTableId(layout.style) : layout.id;
@@ -83,7 +87,11 @@ function planTable(disk: Disk, layout: TableLayout, newIdentifiers: boolean): Re
 // gpt keeps its second table at the end: a header and 128 entries of 128 bytes.
 function usableEnd(disk: Disk, { style, sectorSize }: TableLayout): number {
   const sectors = Math.floor(disk.sizeBytes / sectorSize);
-  return style === "gpt" ? sectors - 1 - Math.ceil((128 * 128) / sectorSize) : Math.min(sectors, msdosSectors);
+  return style === "gpt" ? sectors - 1 - entrySectors(sectorSize) : Math.min(sectors, msdosSectors);
+}
+
+function entrySectors(sectorSize: number): number {
+  return Math.ceil((128 * 128) / sectorSize);
 }
 
 function place(
@@ -142,7 +150,9 @@ export function neededBytes(
       return Math.max(used.bytes * 1.02 + 64 * mebibyte, 300 * mebibyte);
     case "btrfs":
       return Math.max(used.bytes * 1.1 + 64 * mebibyte, 128 * mebibyte);
-    default: {
+    case "ext2":
+    case "ext3":
+    case "ext4": {
       const perInode = Math.max(1024, (facts.blockSize * facts.blocks) / facts.inodes);
       const tables = Math.max(available / perInode, used.inodes * 1.05) * facts.inodeSize;
       const journal = facts.type === "ext2" ? 0 : Math.min(64 * mebibyte, available / 16);

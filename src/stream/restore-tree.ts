@@ -221,18 +221,19 @@ async function renameInImage(host: Host, disk: Disk, image: Extent, identifiers:
 }
 
 // The boot code ends where the disk id and the table begin (byte 440). On gpt the table goes on to the end of its
-// entries, and the gap before the first partition begins behind them.
+// entries, and the gap before the first partition begins behind them. It holds nothing else than what was there.
 async function restoreBootArea(
   host: Host,
   disk: Disk,
   { table }: RestorePlan,
-  bootArea: Buffer | undefined,
+  bootArea: Buffer = Buffer.alloc(0),
 ): Promise<void> {
-  if (bootArea === undefined || table === undefined) return;
-  const first = Math.min(...table.partitions.map(({ startSector }) => startSector)) * table.sectorSize;
-  if (bootArea.length > first) throw damaged(`its member ${bootAreaName} reaches into a partition`);
+  if (table === undefined) return;
+  const end = Math.min(...table.partitions.map(({ startSector }) => startSector)) * table.sectorSize;
+  if (bootArea.length > end) throw damaged(`its member ${bootAreaName} reaches into a partition`);
   const gap = table.style === "gpt" ? 2 * table.sectorSize + 128 * 128 : table.sectorSize;
-  await using writer = await openDiskWriter(host, disk.device, { start: 0, end: first });
+  await using writer = await openDiskWriter(host, disk.device, { start: 0, end });
+  await writer.zero(gap, end - gap);
   await writer.write(0, bootArea.subarray(0, 440));
   if (bootArea.length > gap) await writer.write(gap, bootArea.subarray(gap));
 }
