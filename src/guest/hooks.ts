@@ -49,16 +49,18 @@ export function hookEnvironment(config: Config, target: HookTarget): Record<stri
  */
 export async function findHooks(host: Host, directory: string): Promise<readonly string[]> {
   const entries = await entriesOf(directory);
+  const hooks = await hooksAmong(host, directory, entries);
+  sayIgnored(host, directory, entries, hooks);
+  return hooks;
+}
+
+async function hooksAmong(host: Host, directory: string, entries: readonly Entry[]): Promise<readonly string[]> {
   if (entries.length === 0) return [];
-  if (!(await hasRunParts(host))) {
-    if (!entries.some(isHook)) return [];
-    throw new KnownError(`cannot run the hooks in ${directory}: this node has no run-parts of Debian`, {
-      hint: "install debianutils, or empty the directory CUSTOMIZE_DIR names",
-    });
-  }
-  const names = await hookNames(host, directory);
-  sayIgnored(host, directory, entries, names);
-  return names;
+  if (await hasRunParts(host)) return await hookNames(host, directory);
+  if (!entries.some(isHook)) return [];
+  throw new KnownError(`cannot run the hooks in ${directory}: this node has no run-parts of Debian`, {
+    hint: "install debianutils, or empty the directory CUSTOMIZE_DIR names",
+  });
 }
 
 /**
@@ -67,7 +69,7 @@ export async function findHooks(host: Host, directory: string): Promise<readonly
  * Throws KnownError that names the failing hook and its exit status, or as {@link findHooks}.
  */
 export async function runHooks(host: Host, { directory, environment, osDir }: HookRun): Promise<void> {
-  const names = await findHooks(host, directory);
+  const names = await hooksAmong(host, directory, await entriesOf(directory));
   if (names.length === 0) return;
   await host.log.phase(`${String(names.length)} hooks in ${directory}`, () =>
     runParts(host, { directory, environment, osDir }),

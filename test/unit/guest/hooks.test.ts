@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { hookEnvironment, runHooks } from "../../../src/guest/hooks.ts";
+import { findHooks, hookEnvironment, runHooks } from "../../../src/guest/hooks.ts";
 import { testConfig } from "../../fixtures/config.ts";
 import { fakeCommands, temporaryDirectory, testHost, type TestHost } from "../../fixtures/test-host.ts";
 
@@ -64,9 +64,10 @@ describe("hooks", () => {
     const host = hostWith();
     const directory = hooks({ "10-a": "true", "grub.sh": "echo never" });
     mkdirSync(join(directory, "confdata"));
-    await runHooks(host, { directory, environment, osDir: "/" });
+    await findHooks(host, directory);
     expect(host.logged()).toContain("not run in");
     expect(host.logged()).toContain(": grub.sh\n");
+    await runHooks(host, { directory, environment, osDir: "/" });
     expect(host.logged()).not.toContain("never");
   });
 
