@@ -46,7 +46,11 @@ async function buildIn(
   stack.use(scratch);
   const tree = join(scratch.directory, "tree");
   try {
-    await bootstrapTree(host, wanted, archive, { tree, log: join(scratch.directory, "debootstrap.log") });
+    await bootstrapTree(host, wanted, archive, {
+      tree,
+      log: join(scratch.directory, "debootstrap.log"),
+      downloads: scratch.directory,
+    });
   } catch (error) {
     if (host.signal.aborted || !(await isFull(scratch.directory))) throw error;
     host.log.warn(`the scratch space in ${scratch.description} is full: ${messageOf(error)}`);

@@ -16,6 +16,8 @@ export interface CacheFolder {
   image(name: string, variant: string): string;
   /** Where a file of this folder is written before it is complete. */
   partial(path: string): string;
+  /** Downloaded packages, for the next bootstrap. */
+  readonly debs: string;
   /** Scratch tree of whoever holds the build lock of `name`. */
   scratch(name: string): string;
   /** Names of all systems that have a tar. */
@@ -35,6 +37,7 @@ export function openCacheFolder(directory: string): CacheFolder {
     manifest: (name) => join(directory, `${name}.manifest.json`),
     image: (name, variant) => join(directory, `${name}.${variant}.img`),
     partial: (path) => `${path}.partial`,
+    debs: join(directory, "debs"),
     scratch: (name) => join(directory, "scratch", name),
     names: async () => (await files()).filter(isCacheTar).map((file) => file.slice(0, -tarSuffix.length)),
     files,

@@ -11,6 +11,9 @@ export interface DebootstrapTask {
   readonly directory: string;
   readonly log: string;
   readonly mirror: string;
+  /** Empty: the one that the suite's script names. */
+  readonly keyring: string;
+  readonly checkSignatures: boolean;
   readonly packages: readonly string[];
   readonly options: readonly string[];
 }
@@ -45,15 +48,15 @@ export async function runDebootstrap(host: Host, config: Config, task: Debootstr
 
 /** The command line for one task. */
 export function debootstrapArgv(config: Config, task: DebootstrapTask): readonly string[] {
-  const { directory, mirror, packages, options } = task;
+  const { directory, mirror, keyring, checkSignatures, packages, options } = task;
   return [
     "debootstrap",
     "--debian-installer",
     `--arch=${config.arch}`,
     ...(config.components.length === 0 ? [] : [`--components=${config.components.join(",")}`]),
     ...(packages.length === 0 ? [] : [`--include=${packages.join(",")}`]),
-    ...(config.keyring === "" || !config.checkSignatures ? [] : [`--keyring=${config.keyring}`]),
-    config.checkSignatures ? "--force-check-gpg" : "--no-check-gpg",
+    ...(keyring === "" || !checkSignatures ? [] : [`--keyring=${keyring}`]),
+    checkSignatures ? "--force-check-gpg" : "--no-check-gpg",
     ...options,
     config.suite,
     directory,

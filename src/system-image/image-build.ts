@@ -8,7 +8,7 @@ import { KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { capture, run } from "../host/run.ts";
 import { blocksPerGroup, imageBlockSize, type ImageGeometry } from "./image-geometry.ts";
-import { type Extent, packImage } from "./image-file.ts";
+import { type Extent, type ImageHeader, packImage } from "./image-file.ts";
 import type { CheckedTar } from "./integrity.ts";
 import { acquireScratch, type ScratchPlace, scratchPlaces } from "./scratch.ts";
 import { unpackOpenTar } from "./tar.ts";
@@ -43,7 +43,7 @@ export async function buildImage(
     await rm(partial, { force: true });
     strikeOut();
   });
-  await pack(raw, partial, { tar: tar.manifest.sha256, bytes, blockSize: imageBlockSize, lateFeatures: late, extents });
+  await pack(raw, partial, { tar: tar.manifest.sha256, bytes, blockSize: imageBlockSize, ...late, extents });
   await rename(partial, path);
 }
 
@@ -66,14 +66,13 @@ async function firstScratch(host: Host, places: readonly ScratchPlace[], bytes: 
   throw new KnownError("no scratch space for a filesystem image");
 }
 
-/** Returns the features that were left out. */
 async function makeRawImage(
   host: Host,
   wanted: Wanted,
   tar: CheckedTar,
   { type, inodeRatio }: ImageGeometry,
   { raw, bytes }: { readonly raw: string; readonly bytes: number },
-): Promise<string[]> {
+): Promise<Pick<ImageHeader, "lateFeatures" | "reservedPercent">> {
   await createSparse(raw, bytes);
   {
     await using loop = await attachLoop(host, raw, { offset: 0, sizeLimit: 0 });
@@ -81,13 +80,14 @@ async function makeRawImage(
     const options = { type, suite: wanted.config.suite, bootloader: wanted.needs.bootloader, extra };
     await makeFilesystem(host, loop.device, options);
     const features = await readExtFeatures(host, loop.device);
+    const reservedPercent = reservedShare(await capture(host, ["dumpe2fs", "-h", loop.device]));
     const late = lateFeatures.filter((feature) => features.has(feature));
     if (late.length > 0)
       await run(host, [
         "tune2fs",
         "-O",
         late
-          .toReversed()
+          .reverse()
           .map((name) => `^${name}`)
           .join(","),
         loop.device,
@@ -98,8 +98,14 @@ async function makeRawImage(
     }
     // Also because resize2fs and tune2fs refuse a filesystem that was mounted since its last check.
     await run(host, ["e2fsck", "-f", "-y", loop.device], { accept: [0, 1] });
-    return late;
+    return { lateFeatures: late, reservedPercent };
   }
+}
+
+/** Percentage of blocks reserved, from the head that dumpe2fs prints, to the hundredth. */
+export function reservedShare(dump: string): number {
+  const count = (label: string): number => Number(new RegExp(`^${label}: +(\\d+)$`, "m").exec(dump)?.[1] ?? 0);
+  return Math.round((10_000 * count("Reserved block count")) / count("Block count")) / 100;
 }
 
 async function pack(raw: string, partial: string, facts: Parameters<typeof packImage>[2]): Promise<void> {

@@ -15,6 +15,8 @@ export const imageHeaderSchema = z.object({
   blockSize: z.number(),
   /** Features that plain mke2fs gives and that are added once the filesystem has its final size. */
   lateFeatures: z.array(z.string()),
+  /** Share of the blocks that mke2fs reserves for root, in percent; resize2fs would round it down. */
+  reservedPercent: z.number(),
   /** Used blocks as [first, count], ascending. */
   extents: z.array(z.tuple([z.int(), z.int()])),
   /** SHA-256 of the blocks. */

@@ -20,8 +20,9 @@ export async function writeImage(host: Host, image: OpenImage, device: string): 
   // Before the size: with metadata checksums every inode table is written anew.
   await run(host, ["tune2fs", "-U", randomUUID(), device]);
   await run(host, ["resize2fs", device]);
-  const { lateFeatures } = image.header;
-  if (lateFeatures.length > 0) await run(host, ["tune2fs", "-O", lateFeatures.join(","), device]);
+  const { lateFeatures, reservedPercent } = image.header;
+  const features = lateFeatures.length === 0 ? [] : ["-O", lateFeatures.join(",")];
+  await run(host, ["tune2fs", ...features, "-m", String(reservedPercent), device]);
 }
 
 async function discard(host: Host, device: string): Promise<void> {

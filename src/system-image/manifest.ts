@@ -34,6 +34,8 @@ export const manifestSchema = z.discriminatedUnion("kind", [
     key: cacheKeySchema,
     /** ISO 8601. */
     created: z.string(),
+    /** When the archive was last asked and had nothing newer; ISO 8601. */
+    checked: z.optional(z.string()),
     /** Packages as `name` -> version. */
     packages: z.record(z.string(), z.string()),
     tool: z.string(),

@@ -8,6 +8,7 @@ export interface MmdebstrapTask {
   readonly directory: string;
   readonly mirror: string;
   readonly keyring: string;
+  readonly checkSignatures: boolean;
   readonly packages: readonly string[];
   readonly options: readonly string[];
 }
@@ -23,20 +24,23 @@ export async function runMmdebstrap(host: Host, config: Config, task: Mmdebstrap
  * writes it: of itself mmdebstrap would add the updates and security suites of a stable release.
  */
 export function mmdebstrapArgv(config: Config, task: MmdebstrapTask): readonly [string, ...string[]] {
-  const { directory, mirror, keyring, packages, options } = task;
+  const { directory, mirror, keyring, checkSignatures, packages, options } = task;
   const components = config.components.length === 0 ? "main" : config.components.join(" ");
-  const trust = config.checkSignatures ? "" : "[trusted=yes] ";
+  const trust = checkSignatures ? "" : "[trusted=yes] ";
+  // From a file: mirror apt would have dpkg read packages that are not inside the tree; copy: puts them there.
+  const from = mirror.replace(/^file:/, "copy:");
   return [
     "mmdebstrap",
     "--mode=root",
     "--format=directory",
     "--variant=important",
+    "--dpkgopt=force-unsafe-io",
     `--architectures=${config.arch}`,
     ...(packages.length === 0 ? [] : [`--include=${packages.join(",")}`]),
-    ...(keyring === "" ? [] : [`--keyring=${keyring}`]),
+    ...(keyring === "" || !checkSignatures ? [] : [`--keyring=${keyring}`]),
     ...options,
     config.suite,
     directory,
-    `deb ${trust}${mirror} ${config.suite} ${components}`,
+    `deb ${trust}${from} ${config.suite} ${components}`,
   ];
 }

@@ -118,13 +118,21 @@ async function requireWorking(host: Host, directory: string): Promise<void> {
   await run(host, ["rm", "--force", join(directory, ".null"), join(directory, ".run")]);
 }
 
-// Without a mount namespace of our own a tmpfs would outlive us when we are killed.
+// Without a mount namespace of our own a tmpfs would outlive us when we are killed. Ours is our own when that of some
+// ancestor is another one; that of process 1 cannot be read everywhere.
 async function ownMountNamespace(): Promise<boolean> {
-  try {
-    return (await readlink("/proc/self/ns/mnt")) !== (await readlink("/proc/1/ns/mnt"));
-  } catch {
-    return false;
+  const own = await readlink("/proc/self/ns/mnt");
+  for (let pid = process.ppid; pid > 0; pid = await parentOf(pid)) {
+    const namespace = await readlink(`/proc/${String(pid)}/ns/mnt`).catch(() => own);
+    if (namespace !== own) return true;
   }
+  return false;
+}
+
+// Field 4 of proc_pid_stat(5), counted behind the command name.
+async function parentOf(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${String(pid)}/stat`, "utf8").catch(() => "");
+  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1] ?? 0);
 }
 
 async function availableMemory(): Promise<number> {

@@ -74,7 +74,11 @@ export function onDisk(
     requirement: requirementFor(estimate, config.filesystem),
     populate: (device) =>
       populateFresh(host, config, needs, device, async (directory) => {
-        await bootstrapTree(host, wanted, archive, { tree: directory, log: logBeside(directory) });
+        await bootstrapTree(host, wanted, archive, {
+          tree: directory,
+          log: logBeside(directory),
+          downloads: undefined,
+        });
         if (keep) await (await publishOrWarn(host, wanted, directory))?.file.close();
       }),
     [Symbol.asyncDispose]: () => held[Symbol.asyncDispose](),

@@ -1,4 +1,3 @@
-import { readdirSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Config } from "../../src/config/config.ts";
@@ -17,6 +16,15 @@ interface Install {
   readonly host?: TestHost;
 }
 
+/** Disk sizes. Of ext2 and ext3 every inode table is written, by mkfs as well: 64 GiB of zeros on 8 TiB. */
+function sizes(filesystem: string): readonly (readonly [name: string, mebibytes: number])[] {
+  const small = [
+    ["1 GiB", gibibyte],
+    ["20 GiB", 20 * gibibyte],
+  ] as const;
+  return filesystem === "ext4" ? [...small, ["8 TiB", 8 * 1024 * gibibyte]] : small;
+}
+
 /** Puts the system on a device as create does, without configuring it. */
 async function install(
   device: string,
@@ -33,6 +41,13 @@ const everything = `
   find . -xdev -path ./lost+found -prune -o -printf '%p %y %m %U %G %n %l %T@ ' \\( -type f -exec sha256sum {} \\; -o -type d -printf '\\n' -o -printf '%s %D\\n' \\) | sed 's/ [0-9]*$//' | sort
   getfattr -Rhd -m- --absolute-names . 2>/dev/null | sort; getfacl -Rn . 2>/dev/null; find . -xdev -type b -o -type c | sort | xargs -r stat -c '%n %t %T'`;
 
+/** Lines that only one of two texts has; not more than vitest can show. */
+function differences(left: string, right: string): readonly string[] {
+  const [a, b] = [new Set(left.split("\n")), new Set(right.split("\n"))];
+  const onlyIn = (these: Set<string>, others: Set<string>): string[] => [...these].filter((line) => !others.has(line));
+  return [...onlyIn(a, b), ...onlyIn(b, a)].slice(0, 20);
+}
+
 /** The lines of dumpe2fs in which two filesystems of one size and age must not differ. */
 function geometry(device: string): string {
   const wanted =
@@ -47,9 +62,9 @@ describe.each(["ext2", "ext3", "ext4"] as const)("an image of %s", (filesystem) 
     const host = testHost();
     const cacheDir = join(host.directory, "cache");
     addAttributes(seedCache(cacheDir));
-    const byTar = diskFile(join(host.directory, "by-tar"), gibibyte);
+    const byTar = diskFile(join(host.directory, "by-tar"), 700);
     const byImage = join(host.directory, "by-image");
-    sh(`openssl enc -aes-128-ctr -nosalt -pass pass:x </dev/zero 2>/dev/null | head -c 1G >"$1"`, byImage);
+    sh(`head -c 700M /dev/urandom >"$1"`, byImage);
     const device = loopOn(byImage);
     await install(loopOn(byTar), { cacheDir, filesystem, changes: { imageCache: false } });
     await install(device, { cacheDir, filesystem, host });
@@ -58,33 +73,31 @@ describe.each(["ext2", "ext3", "ext4"] as const)("an image of %s", (filesystem) 
     const tree = inGuest(byTar, everything);
     expect(tree.split("\n").length).toBeGreaterThan(5000);
     expect(tree).toContain("user.colour");
-    expect(inGuest(byImage, everything)).toBe(tree);
+    expect(differences(inGuest(byImage, everything), tree)).toEqual([]);
 
     await install(device, { cacheDir, filesystem });
     expect(sh("e2fsck -fn $1 2>&1", device)).toMatch(/: \d+\/\d+ files/);
-    expect(inGuest(byImage, everything)).toBe(tree);
+    expect(differences(inGuest(byImage, everything), tree)).toEqual([]);
   });
 
-  test.each([
-    ["1 GiB", gibibyte],
-    ["1.3 GiB", 1331],
-    ["20 GiB", 20 * gibibyte],
-    ["8 TiB", 8 * 1024 * gibibyte],
-  ])("has on %s the geometry that mkfs gives, and a UUID of its own", async (_size, mebibytes) => {
-    const host = testHost();
-    const cacheDir = join(host.directory, "cache");
-    seedCache(cacheDir);
-    const device = loopOn(diskFile(join(host.directory, "disk"), mebibytes));
-    const plain = diskFile(join(host.directory, "plain"), mebibytes);
-    sh(`mke2fs -q -F -t $2 "$1"`, plain, filesystem);
-    await install(device, { cacheDir, filesystem, host });
-    expect(host.logged()).toContain("write the image of the system");
-    expect(geometry(device)).toBe(geometry(plain));
-    expect(sh("e2fsck -fn $1 2>&1", device)).toMatch(/: \d+\/\d+ files/);
-    const uuid = sh(`blkid -p -s UUID -o value "$1"`, device);
-    await install(device, { cacheDir, filesystem });
-    expect(sh(`blkid -p -s UUID -o value "$1"`, device)).not.toBe(uuid);
-  });
+  test.each(sizes(filesystem))(
+    "has on %s the geometry that mkfs gives, and a UUID of its own",
+    async (_size, mebibytes) => {
+      const host = testHost();
+      const cacheDir = join(host.directory, "cache");
+      seedCache(cacheDir);
+      const device = loopOn(diskFile(join(host.directory, "disk"), mebibytes));
+      const plain = diskFile(join(host.directory, "plain"), mebibytes);
+      sh(`mke2fs -q -F -t $2 "$1"`, plain, filesystem);
+      await install(device, { cacheDir, filesystem, host });
+      expect(host.logged()).toContain("write the image of the system");
+      expect(geometry(device)).toBe(geometry(plain));
+      expect(sh("e2fsck -fn $1 2>&1", device)).toMatch(/: \d+\/\d+ files/);
+      const uuid = sh(`blkid -p -s UUID -o value "$1"`, device);
+      await install(device, { cacheDir, filesystem });
+      expect(sh(`blkid -p -s UUID -o value "$1"`, device)).not.toBe(uuid);
+    },
+  );
 });
 
 /** Unpacks, changes and packs the tar again, as an administrator would, with what careless tools lose. */

@@ -1,0 +1,37 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Config } from "../config/config.ts";
+import type { Host } from "../host/host.ts";
+import { isCacheTar, lockSystem, openCacheFolder, ownerOf } from "./cache-folder.ts";
+import { pruneDebs } from "./debs-cache.ts";
+import { removeExpired } from "./expiry.ts";
+import { removeLeftovers } from "./leftovers.ts";
+
+/** What a prune removed: names of systems, of files without a system, and of packages. */
+export interface Pruned {
+  readonly expired: readonly string[];
+  readonly files: readonly string[];
+  readonly packages: readonly string[];
+}
+
+/**
+ * Removes what nobody will use: expired systems, half-written files of dead runs, damaged tars set aside, manifests and
+ * images whose tar is gone, and downloaded packages beyond the limit. What another process works on is left to it.
+ */
+export async function pruneCaches(host: Host, config: Config): Promise<Pruned> {
+  const folder = openCacheFolder(config.cacheDir);
+  await removeLeftovers(host, folder);
+  const expired = await removeExpired(host, folder, config.cleanCacheDays);
+  const names = new Set(await folder.names());
+  const files: string[] = [];
+  for (const file of await folder.files()) {
+    const owner = ownerOf(file.replace(/\.damaged$/, ""));
+    const useless = file.endsWith(".damaged") || (!isCacheTar(file) && owner !== undefined && !names.has(owner));
+    if (owner === undefined || !useless) continue;
+    await using lock = await lockSystem(host, folder, owner, "try");
+    if (lock === undefined) continue;
+    await rm(join(folder.directory, file), { force: true });
+    files.push(file);
+  }
+  return { expired, files, packages: await pruneDebs(folder.debs, config.debsCacheSizeMiB) };
+}

@@ -1,0 +1,74 @@
+import type { Config } from "../config/config.ts";
+import { ReleaseStack } from "../host/disposal.ts";
+import { KnownError } from "../host/errors.ts";
+import type { Host } from "../host/host.ts";
+import type { Lock } from "../host/lock.ts";
+import { buildInScratch } from "./build.ts";
+import { lockSystem, makeCacheFolder, openCacheFolder } from "./cache-folder.ts";
+import type { CacheKey } from "./cache-key.ts";
+import { findCached } from "./lookup.ts";
+import { preflight } from "./preflight.ts";
+import { publish } from "./publish.ts";
+import type { Wanted } from "./wanted.ts";
+
+/** Bootstraps `wanted` and replaces what is cached of it. The caller holds its lock. */
+export async function rebuild(host: Host, wanted: Wanted): Promise<void> {
+  await using stack = new ReleaseStack();
+  const archive = await preflight(host, wanted.config);
+  const built = await buildInScratch(host, wanted, archive, true);
+  if (built === undefined) {
+    throw new KnownError(`no scratch space to bootstrap ${wanted.name} in`, {
+      hint: "see SCRATCH_DIR, and the messages above",
+    });
+  }
+  stack.use(built);
+  const { file } = await publish(host, wanted, built.tree);
+  await file.close();
+}
+
+/**
+ * Makes sure that the system is cached; `force` bootstraps it anew whatever is there. Returns whether it was
+ * bootstrapped: not when another process did so while this one waited, or when an administrator's own tar serves it.
+ */
+export async function ensureCached(host: Host, wanted: Wanted, force: boolean): Promise<boolean> {
+  await makeCacheFolder(wanted.folder);
+  await using _lock = await lockForWork(host, wanted);
+  const cached = force ? undefined : await findCached(host, wanted, true);
+  await cached?.file.close();
+  if (cached !== undefined) return false;
+  await rebuild(host, wanted);
+  return true;
+}
+
+/** Takes the lock of a system, and says so when that takes time. */
+export async function lockForWork(
+  host: Host,
+  { folder, name }: Pick<Wanted, "folder" | "name">,
+): Promise<Lock | undefined> {
+  const lock = await lockSystem(host, folder, name, "try");
+  if (lock !== undefined) return lock;
+  host.log.info(`another process is working on ${folder.tar(name)}: waiting for it`);
+  return await host.log.phase("wait for the cache", () => lockSystem(host, folder, name, "wait"));
+}
+
+/** What a cached system was made from, as something that can be made again; the rest of the settings from `config`. */
+export function wantedAgain(config: Config, name: string, key: CacheKey): Wanted {
+  return {
+    config: {
+      ...config,
+      suite: key.suite,
+      arch: key.arch,
+      mirror: key.mirror,
+      components: key.components,
+      extraPackages: key.packages,
+      bootstrap: key.engine,
+      debootstrapOptions: key.options,
+      keyring: key.keyring,
+      checkSignatures: key.checkSignatures,
+    },
+    needs: { packages: [], filesystem: config.filesystem, bootloader: "none" },
+    key,
+    name,
+    folder: openCacheFolder(config.cacheDir),
+  };
+}

@@ -1,0 +1,68 @@
+import { open, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Config } from "../config/config.ts";
+import { hasCode, KnownError, messageOf } from "../host/errors.ts";
+import type { Host } from "../host/host.ts";
+import { type CacheFolder, openCacheFolder, ownerOf } from "./cache-folder.ts";
+import { imageSha256, openImage } from "./image-file.ts";
+import { judgeTar, setAside } from "./integrity.ts";
+import { readManifest } from "./manifest.ts";
+import { lockForWork } from "./rebuild.ts";
+
+/** What a full read of one file found. */
+export interface Verified {
+  readonly path: string;
+  readonly outcome: "whole" | "edited" | "damaged";
+  readonly reason?: string;
+}
+
+/**
+ * Reads every cached tar and image whole and compares it with its checksum. A damaged tar is set aside and a damaged
+ * image removed, so that the next create makes them anew.
+ */
+export async function verifyCaches(host: Host, config: Config): Promise<readonly Verified[]> {
+  const folder = openCacheFolder(config.cacheDir);
+  const results: Verified[] = [];
+  for (const name of await folder.names()) {
+    await using _lock = await lockForWork(host, { folder, name });
+    results.push(...(await verifyTar(host, folder, name)));
+    for (const file of await folder.files()) {
+      if (ownerOf(file) === name && file.endsWith(".img"))
+        results.push(await verifyImage(host, join(folder.directory, file)));
+    }
+  }
+  return results;
+}
+
+async function verifyTar(host: Host, folder: CacheFolder, name: string): Promise<readonly Verified[]> {
+  const path = folder.tar(name);
+  const file = await open(path, "r").catch((error: unknown) => {
+    if (hasCode(error, "ENOENT")) return undefined;
+    throw error;
+  });
+  if (file === undefined) return [];
+  try {
+    const verdict = await judgeTar(host, path, file, await readManifest(folder.manifest(name)), true);
+    if (verdict.kind === "whole") return [{ path, outcome: verdict.edited ? "edited" : "whole" }];
+    await setAside(host, folder, name, verdict.reason);
+    return [{ path, outcome: "damaged", reason: verdict.reason }];
+  } finally {
+    await file.close();
+  }
+}
+
+async function verifyImage(host: Host, path: string): Promise<Verified> {
+  const file = await open(path, "r");
+  try {
+    const image = await openImage(file);
+    const sha256 = await host.log.phase(`check ${path}`, () => imageSha256(image));
+    if (sha256 === image.header.sha256) return { path, outcome: "whole" };
+    throw new KnownError("its bytes are not those of its checksum");
+  } catch (error) {
+    if (!(error instanceof KnownError) || host.signal.aborted) throw error;
+    await rm(path, { force: true });
+    return { path, outcome: "damaged", reason: messageOf(error) };
+  } finally {
+    await file.close();
+  }
+}
