@@ -86,7 +86,7 @@ async function makeRawImage(
       await run(host, [
         "tune2fs",
         "-O",
-        late
+        [...late]
           .reverse()
           .map((name) => `^${name}`)
           .join(","),
