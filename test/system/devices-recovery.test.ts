@@ -13,9 +13,9 @@ import { diskFile, loopOn, sh } from "../fixtures/loop-disk.ts";
 import type { TestHost } from "../fixtures/test-host.ts";
 
 /** Starts a run that holds `path`; in a mount namespace of its own, as the executables are. */
-function startHolder(host: TestHost, path: string, ownMounts = true): ChildProcess {
+function startHolder(host: TestHost, path: string, mounts: "own" | "shared"): ChildProcess {
   const script = new URL("../fixtures/disk-holder.ts", import.meta.url).pathname;
-  const unshare = ownMounts ? ["unshare", "--mount", "--propagation", "slave"] : ["env"];
+  const unshare = mounts === "own" ? ["unshare", "--mount", "--propagation", "slave"] : ["env"];
   const [command = "", ...argv] = [...unshare, process.execPath, "--import", "tsx", script, host.runDir, path];
   return spawn(command, argv, { stdio: ["pipe", "pipe", "inherit"] });
 }
@@ -46,7 +46,7 @@ function deadJournal(host: TestHost, ...entries: readonly JournalEntry[]): strin
 test("all that a killed run held is released by the next start, which can use the disk at once", async () => {
   const host = leakCheckedHost();
   const path = diskFile(join(host.directory, "disk"), 64);
-  const child = startHolder(host, path);
+  const child = startHolder(host, path, "own");
   await ready(child);
   expect(leaksOf(host).length).toBeGreaterThan(3);
   await kill(child);
@@ -60,7 +60,7 @@ test("all that a killed run held is released by the next start, which can use th
 test("a killed run without a mount namespace of its own leaves its mount, which is released too", async () => {
   const host = leakCheckedHost();
   const path = diskFile(join(host.directory, "disk"), 64);
-  const child = startHolder(host, path, false);
+  const child = startHolder(host, path, "shared");
   await ready(child);
   await kill(child);
   expect(leaksOf(host).join("\n")).toMatch(/ext4/);
@@ -74,7 +74,7 @@ test("a run killed at any moment leaves nothing after the next start", async () 
   const disks = [path, loopOn(diskFile(join(host.directory, "block"), 64))];
   for (let round = 0; round < 24; round++) {
     const disk = disks[round % disks.length] ?? path;
-    const child = startHolder(host, disk);
+    const child = startHolder(host, disk, "own");
     // Starting takes about 0.3 s, all it does about as long.
     await Promise.race([sleep(200 + Math.random() * 600), ready(child)]);
     await kill(child);
