@@ -34,7 +34,8 @@ export async function planRenaming(
   names: NameChange,
   nicAddresses: readonly string[],
 ): Promise<Renaming> {
-  const hostname = await checkedHostname(files, names);
+  // After an import Ganeti renames an instance to its own name: then only its address may be another.
+  const hostname = names.oldName === names.newName ? "" : await checkedHostname(files, names);
   const optional = await readOptional(files, ["/etc/mailname", "/etc/hosts"]);
   const network = await readNetworkFiles(files);
   const hosts = optional.texts.get("/etc/hosts") ?? "";

@@ -57,6 +57,15 @@ test("writes no network file where ifupdown is missing", async () => {
   expect(await guest.files.exists("/etc/network/interfaces")).toBe(false);
 });
 
+test.each([
+  ["with", { "etc/network/interfaces.d/.keep": "" }, true],
+  ["without", {}, false],
+])("sources interfaces.d for an ifupdown %s that directory", async (_, more, sourced) => {
+  const guest = guestTree({ ...system, ...more });
+  await configureGuest(testHost(), guest.files, facts, { nodeRoot: node() });
+  expect(guest.text("etc/network/interfaces").includes("source /etc/network/interfaces.d/*")).toBe(sourced);
+});
+
 test("names the guest at the address of its first interface", async () => {
   const guest = guestTree(system);
   const nic = { index: 0, ip: "198.51.100.4" } as InstanceNic;

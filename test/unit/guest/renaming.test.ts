@@ -79,6 +79,15 @@ describe("a rename", () => {
     );
   });
 
+  test("to the same name, as after an import, leaves a hostname that was chosen in the guest", async () => {
+    const guest = guestTree({ ...whole, "etc/hostname": "special\n" });
+    const same = { oldName: names.oldName, newName: names.oldName };
+    const host = testHost({ path: fakeCommands({ getent: resolver }).path });
+    const { files, addresses } = await planRenaming(host, guest.files, same, ["10.0.0.3"]);
+    expect(addresses).toEqual([{ from: "10.0.0.1", to: "10.0.0.3" }]);
+    expect(files.map(({ path }) => path)).not.toContain("/etc/hostname");
+  });
+
   test("is refused where there is no hostname", async () => {
     const { "etc/hostname": _, ...without } = whole;
     await expect(plan(guestTree(without))).rejects.toThrow("it has no /etc/hostname");
