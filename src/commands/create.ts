@@ -41,6 +41,8 @@ interface Guest {
 export async function create(host: Host, request: CreateRequest, config: Config, place: Installation): Promise<void> {
   const creation = planCreation(host, request, config, place);
   const origin = await install(creation);
+  // A signal cuts the release short: nobody knows whether all was written.
+  host.signal.throwIfAborted();
   say(host.log, `created ${request.instance.name}`, [
     `${config.suite} ${config.arch} from ${origin}`,
     `on ${request.disk} (partition style ${config.partitionStyle}, ${config.filesystem})`,

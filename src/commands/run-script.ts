@@ -1,4 +1,5 @@
 import { UsageError } from "../host/errors.ts";
+import { failUntilSet } from "../host/exit-status.ts";
 import type { Host } from "../host/host.ts";
 import { hasPrivateMounts, installation, type Installation } from "../host/installation.ts";
 import { reportFailure } from "../host/report.ts";
@@ -36,18 +37,22 @@ export async function runScript(name: ScriptName): Promise<void> {
     verbose: isOn(environment["DEBUG_LEVEL"]),
     terminal: process.stderr.isTTY,
   });
+  const end = failUntilSet(host.log);
   let task: string = name;
   try {
     if (name === "ganeti-instance-debootstrap") {
       const answer = (text: string): void => void process.stdout.write(text);
       await admin({ host, installation: place, environment, answer }, process.argv.slice(2));
-      return;
+    } else {
+      const request = parseRequest(name, process.argv.slice(2), environment);
+      task = describeTask(request);
+      await perform(host, request, place);
     }
-    const request = parseRequest(name, process.argv.slice(2), environment);
-    task = describeTask(request);
-    await perform(host, request, place);
+    // What comes while everything is released stops nothing, but the last checks may not have been made.
+    host.signal.throwIfAborted();
+    end(0);
   } catch (error) {
-    process.exitCode = fail(host, task, error);
+    end(fail(host, task, error));
   } finally {
     host.journal.close();
   }

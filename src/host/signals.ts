@@ -11,20 +11,26 @@ export interface CaughtSignals extends Disposable {
 /**
  * From now on the first SIGTERM, SIGINT or SIGHUP aborts `signal` with an Interrupted: the running command's tree is
  * ended, then ordinary unwinding releases everything. Further ones are ignored, because a release cut short would leak;
- * SIGKILL is what recovery is for.
+ * SIGKILL is what recovery is for. An error that nobody caught aborts as well, for the same reason.
  */
 export function catchSignals(): CaughtSignals {
   const controller = new AbortController();
   // One listener per command under way; a leak warning on stderr would only confuse.
   setMaxListeners(0, controller.signal);
+  const abort = (reason: unknown): void => {
+    if (!controller.signal.aborted) controller.abort(reason);
+  };
   const onSignal = (name: NodeJS.Signals): void => {
-    if (!controller.signal.aborted) controller.abort(new Interrupted(name));
+    abort(new Interrupted(name));
   };
   for (const name of caught) process.on(name, onSignal);
+  // A rejection that nobody handled comes here too.
+  process.on("uncaughtException", abort);
   return {
     signal: controller.signal,
     [Symbol.dispose]() {
       for (const name of caught) process.off(name, onSignal);
+      process.off("uncaughtException", abort);
     },
   };
 }
