@@ -97,7 +97,7 @@ export function createLog(options: LogOptions = {}): Log {
 
 /** `text` with the credentials of URLs (http://user:secret@proxy) masked: settings reach the log by many ways. */
 export function maskCredentials(text: string): string {
-  return text.replaceAll(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@'"]+@/gi, "$1***@");
+  return text.replaceAll(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/'"]+@/gi, "$1***@");
 }
 
 // Synchronous, so that nothing is lost when the process ends, and silent when Ganeti's end of the pipe is gone: a log

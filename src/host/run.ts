@@ -1,5 +1,6 @@
 import { execa, type Options, type ResultPromise } from "execa";
 import type { Readable, Writable } from "node:stream";
+import { StringDecoder } from "node:string_decoder";
 import { CommandError, type CommandOutcome, Interrupted, KnownError, quoteArgv } from "./errors.ts";
 import type { Host } from "./host.ts";
 
@@ -149,13 +150,38 @@ function stdinOf(options: RunOptions): "ignore" | "pipe" | number {
 
 function follow(host: Host, child: Child, options: RunOptions, tail: Tail): void {
   const listen = (stream: Readable | null | undefined, toLog: boolean): void => {
+    const lines = wholeLines(host.log.raw);
     stream?.on("data", (chunk: Buffer) => {
       tail.add(chunk);
-      if (toLog) host.log.raw(chunk.toString());
+      if (toLog) lines.add(chunk);
     });
+    stream?.on("end", lines.end);
   };
   listen(child.stderr, options.stderr === "log" || options.stdout === "log");
   if (options.stdout === "log") listen(child.stdout, true);
+}
+
+const longestLine = 65_536;
+
+// The log masks passwords in what it is given: a piece that ends in the middle of one would show its rest, and one that
+// ends in the middle of a character would spoil it.
+function wholeLines(write: (text: string) => void): { add(chunk: Buffer): void; end(): void } {
+  const decoder = new StringDecoder("utf8");
+  let rest = "";
+  const put = (length: number): void => {
+    if (length > 0) write(rest.slice(0, length));
+    rest = rest.slice(length);
+  };
+  return {
+    add: (chunk) => {
+      rest += decoder.write(chunk);
+      put(rest.length > longestLine ? rest.length : rest.lastIndexOf("\n") + 1);
+    },
+    end: () => {
+      rest += decoder.end();
+      put(rest.length);
+    },
+  };
 }
 
 async function finish(
@@ -198,12 +224,18 @@ function killGroup(pid: number | undefined): void {
 /** The last lines of a command's output, whatever its length. */
 class Tail {
   #kept = Buffer.alloc(0);
+  #cut = false;
 
   add(chunk: Buffer): void {
-    this.#kept = Buffer.concat([this.#kept, chunk]).subarray(-tailBytes);
+    const all = Buffer.concat([this.#kept, chunk]);
+    this.#cut ||= all.length > tailBytes;
+    this.#kept = all.subarray(-tailBytes);
   }
 
   text(): string {
-    return this.#kept.toString().trimEnd().split("\n").slice(-tailLines).join("\n");
+    const text = this.#kept.toString().trimEnd();
+    // Half a line may be half a password, which is not known for one.
+    const whole = this.#cut ? text.slice(text.indexOf("\n") + 1) : text;
+    return whole.split("\n").slice(-tailLines).join("\n");
   }
 }

@@ -36,6 +36,12 @@ test("masks the password of a proxy", () => {
   expect(text()).toBe("info: fetching by http://***@proxy.example.com:3128/ and ftp://***@h/\n");
 });
 
+test("masks a password that has an @ in it", () => {
+  const { log, text } = logTo();
+  log.info("PROXY=http://user:p@55@proxy.example.com:3128/");
+  expect(text()).toBe("info: PROXY=http://***@proxy.example.com:3128/\n");
+});
+
 test("keeps a progress line below the log of a terminal and shows none elsewhere", () => {
   const terminal = logTo({ terminal: true });
   terminal.log.progress("unpacking 10%");

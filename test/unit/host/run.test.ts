@@ -153,3 +153,17 @@ test("starts nothing when our run was killed before the command could ask to die
   await expect.poll(() => existsSync(over), { timeout: 10_000 }).toBe(true);
   expect(existsSync(mark)).toBe(false);
 });
+
+test("masks credentials, and keeps characters, that come in two pieces", async () => {
+  const host = testHost();
+  const pieces = String.raw`printf 'http://user:sec'; sleep 0.2; printf 'ret@proxy/ \303'; sleep 0.2; printf '\251'`;
+  await run(host, ["sh", "-c", pieces], { stdout: "log" });
+  expect(host.logged()).toMatch(/^http:\/\/\*\*\*@proxy\/ \u00e9$/m);
+});
+
+test("keeps no half of a line for the error", async () => {
+  const words = "printf 'http://user:'; head -c 20000 /dev/zero | tr '\\0' p; echo @proxy/; echo the end; exit 1";
+  await expect(run(testHost(), ["sh", "-c", words], { stdout: "log" })).rejects.toMatchObject({
+    outcome: { said: "the end" },
+  });
+});
