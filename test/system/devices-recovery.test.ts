@@ -16,7 +16,7 @@ import type { TestHost } from "../fixtures/test-host.ts";
 function startHolder(host: TestHost, path: string, mounts: "own" | "shared"): ChildProcess {
   const script = new URL("../fixtures/disk-holder.ts", import.meta.url).pathname;
   const unshare = mounts === "own" ? ["unshare", "--mount", "--propagation", "slave"] : ["env"];
-  const [command = "", ...argv] = [...unshare, process.execPath, "--import", "tsx", script, host.runDir, path];
+  const [command, ...argv] = [...unshare, process.execPath, "--import", "tsx", script, host.runDir, path];
   return spawn(command, argv, { stdio: ["pipe", "pipe", "inherit"] });
 }
 
