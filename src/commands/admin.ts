@@ -7,6 +7,7 @@ import { KnownError, UsageError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import type { Installation } from "../host/installation.ts";
 import { HelpRequested } from "../os-api/parse.ts";
+import { registerCacheCommands } from "./cache.ts";
 import { requireRoot } from "./root.ts";
 
 /** The administrator's command: what its verbs share. */
@@ -45,6 +46,7 @@ function adminProgram(context: AdminContext, takeHelp: (text: string) => void): 
     .exitOverride()
     .configureOutput({ writeOut: takeHelp, writeErr: takeHelp, outputError: () => undefined });
   addConfig(program, context);
+  registerCacheCommands(program, context);
   program
     .command("gc")
     .description("release what runs that were killed have left: loop devices, partition maps, temporary directories")

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import type { Config } from "../config/config.ts";
-import { z } from "zod/mini";
+import * as z from "zod/mini";
 
 /** What the system must hold besides what the settings say. */
 export interface SystemNeeds {

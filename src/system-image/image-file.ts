@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
-import { z } from "zod/mini";
+import * as z from "zod/mini";
 import { KnownError } from "../host/errors.ts";
 
 /**

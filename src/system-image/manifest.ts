@@ -1,6 +1,6 @@
 import type { BigIntStats } from "node:fs";
 import { open, readFile, rename, rm } from "node:fs/promises";
-import { z } from "zod/mini";
+import * as z from "zod/mini";
 import { hasCode } from "../host/errors.ts";
 import { cacheKeySchema } from "./cache-key.ts";
 

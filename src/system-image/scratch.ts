@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, readFile, readlink, rmdir, statfs } from "node:fs/promises";
+import { mkdir, readFile, rmdir, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { ReleaseStack, type Owned } from "../host/disposal.ts";
 import { messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
+import { hasPrivateMounts } from "../host/installation.ts";
 import { run } from "../host/run.ts";
 import type { Wanted } from "./wanted.ts";
 
@@ -56,9 +57,9 @@ export async function removeTree(host: Host, directory: string): Promise<void> {
   await run(host, ["rm", "--recursive", "--force", "--one-file-system", "--", directory], { shielded: true });
 }
 
-// A quarter of what is available: a Xen dom0 is small. And only when our mounts end with us.
+// A quarter of what is available: a Xen dom0 is small. And only when our mounts end with us, also by SIGKILL.
 async function memoryIsAmple(bytes: number): Promise<boolean> {
-  return (await ownMountNamespace()) && bytes <= (await availableMemory()) / 4;
+  return hasPrivateMounts() && bytes <= (await availableMemory()) / 4;
 }
 
 async function memoryScratch(host: Host, bytes: number): Promise<Scratch & Owned> {
@@ -116,23 +117,6 @@ async function requireWorking(host: Host, directory: string): Promise<void> {
     throw new Error("devices or programs do not work there (mounted nodev or noexec?)", { cause: error });
   }
   await run(host, ["rm", "--force", join(directory, ".null"), join(directory, ".run")]);
-}
-
-// Without a mount namespace of our own a tmpfs would outlive us when we are killed. Ours is our own when that of some
-// ancestor is another one; that of process 1 cannot be read everywhere.
-async function ownMountNamespace(): Promise<boolean> {
-  const own = await readlink("/proc/self/ns/mnt");
-  for (let pid = process.ppid; pid > 0; pid = await parentOf(pid)) {
-    const namespace = await readlink(`/proc/${String(pid)}/ns/mnt`).catch(() => own);
-    if (namespace !== own) return true;
-  }
-  return false;
-}
-
-// Field 4 of proc_pid_stat(5), counted behind the command name.
-async function parentOf(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${String(pid)}/stat`, "utf8").catch(() => "");
-  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1] ?? 0);
 }
 
 async function availableMemory(): Promise<number> {
