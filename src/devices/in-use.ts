@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
-import { z } from "zod/mini";
+import * as z from "zod/mini";
 import { hasCode, KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { capture } from "../host/run.ts";

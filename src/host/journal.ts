@@ -1,6 +1,6 @@
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod/mini";
+import * as z from "zod/mini";
 import { hasCode } from "./errors.ts";
 import { isAlive, ownIdentity, processIdentitySchema, type ProcessIdentity } from "./process-identity.ts";
 

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { z } from "zod/mini";
+import * as z from "zod/mini";
 import { hasCode } from "./errors.ts";
 
 /** A process that cannot be mistaken for a later one with the same number. `startTime` in clock ticks since boot. */

@@ -1,4 +1,4 @@
-import { z } from "zod/mini";
+import * as z from "zod/mini";
 import { KnownError } from "../host/errors.ts";
 
 /** Name of the first member of a stream. */
@@ -8,6 +8,11 @@ export const manifestVersion = 1;
 export const manifestLimit = 1024 * 1024;
 
 const bytes = z.int().check(z.nonnegative());
+const powerOfTwo = z.int().check(
+  z.minimum(128),
+  z.maximum(65536),
+  z.refine((size) => Number.isInteger(Math.log2(size))),
+);
 const sectors = z.int().check(z.nonnegative());
 const uuid = z.string().check(z.regex(/^[0-9a-fA-F-]{4,36}$/));
 // What goes to mkfs and sfdisk as an argument or a line: nothing that could end either.
@@ -21,8 +26,8 @@ export const filesystemSchema = z.discriminatedUnion("type", [
   z.object({
     type: z.enum(["ext2", "ext3", "ext4"]),
     ...filesystemIdentity,
-    blockSize: bytes,
-    inodeSize: bytes,
+    blockSize: powerOfTwo,
+    inodeSize: powerOfTwo,
     inodes: bytes,
     blocks: bytes,
     reservedBlocks: bytes,
@@ -36,18 +41,18 @@ export const filesystemSchema = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("xfs"),
     ...filesystemIdentity,
-    blockSize: bytes,
-    inodeSize: bytes,
-    sectorSize: bytes,
-    directoryBlockSize: bytes,
+    blockSize: powerOfTwo,
+    inodeSize: powerOfTwo,
+    sectorSize: powerOfTwo,
+    directoryBlockSize: powerOfTwo,
     /** Names as in mkfs.xfs -m and -i, with 0 or 1. */
     features: z.record(word, z.int().check(z.minimum(0), z.maximum(2))),
   }),
   z.object({
     type: z.literal("btrfs"),
     ...filesystemIdentity,
-    nodeSize: bytes,
-    sectorSize: bytes,
+    nodeSize: powerOfTwo,
+    sectorSize: powerOfTwo,
     checksum: word,
     metadataProfile: z.enum(["single", "dup"]),
     features: z.array(word),
@@ -75,7 +80,7 @@ export const layoutSchema = z.discriminatedUnion("style", [
   z.object({ style: z.literal("none") }),
   z.object({
     style: z.enum(["msdos", "gpt"]),
-    sectorSize: z.int().check(z.minimum(512), z.maximum(4096)),
+    sectorSize: powerOfTwo,
     /** msdos: 0x and eight digits; gpt: GUID. */
     id: word,
     partitions: z.array(partitionSchema).check(z.minLength(1), z.maxLength(128)),
@@ -97,7 +102,7 @@ export const manifestSchema = z.object({
     /** `raw` for what is not a tree: pieces of the whole disk below `raw/`. */
     role: z.enum(["root", "data", "swap", "raw"]),
     bytes,
-    sectorSize: z.int().check(z.minimum(512), z.maximum(65536)),
+    sectorSize: powerOfTwo,
   }),
   layout: z.optional(layoutSchema),
   filesystem: z.optional(filesystemSchema),
