@@ -13,6 +13,8 @@ const linters = {
   knip: ["--no-progress", "--no-config-hints"],
 };
 
+const needRoot = ["system", "vm"];
+
 process.chdir(root);
 const suites = process.argv.slice(2);
 const red = [];
@@ -42,6 +44,10 @@ async function test(suite) {
   mkdirSync("test-results", { recursive: true });
   if (!hasTests(join("test", suite))) {
     process.stderr.write(`check: there are no tests in test/${suite}\n`);
+    return false;
+  }
+  if (needRoot.includes(suite) && process.getuid() !== 0) {
+    process.stderr.write(`check: the tests in test/${suite} need root\n`);
     return false;
   }
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];

@@ -87,7 +87,7 @@ test(".ci/run fails when nothing ran", () => {
 // scripts/check.mjs with programs that log their arguments; `red` end with status 1.
 function check(suites: readonly string[], red: readonly string[]): Outcome & { calls: string; tree: string } {
   const tree = copyOf("scripts/check.mjs");
-  for (const suite of ["unit", "system"]) {
+  for (const suite of ["unit", "second"]) {
     mkdirSync(join(tree, "test", suite), { recursive: true });
     writeFileSync(join(tree, "test", suite, "a.test.ts"), "");
   }
@@ -104,18 +104,18 @@ function check(suites: readonly string[], red: readonly string[]): Outcome & { c
 }
 
 test("check runs the linters with the unit tests", () => {
-  const { status, calls } = check(["unit", "system"], []);
+  const { status, calls } = check(["unit", "second"], []);
   expect(status).toBe(0);
   for (const call of ["tsc --noEmit", "eslint .", "prettier --check", "knip", "vitest run --project unit"]) {
     expect(calls).toContain(call);
   }
-  expect(calls).toContain("vitest run --project system");
+  expect(calls).toContain("vitest run --project second");
 });
 
 test("check goes on after a red linter and a red suite, and names both", () => {
-  const { status, calls, output } = check(["unit", "system"], ["eslint .", "vitest run --project unit"]);
+  const { status, calls, output } = check(["unit", "second"], ["eslint .", "vitest run --project unit"]);
   expect(status).toBe(1);
-  expect(calls).toContain("--project system");
+  expect(calls).toContain("--project second");
   expect(output).toContain("eslint is unhappy");
   expect(output).toContain("check: failed: eslint, unit tests");
 });
