@@ -1,5 +1,14 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, copyFileSync, existsSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { temporaryDirectory } from "../../fixtures/test-host.ts";
@@ -58,6 +67,16 @@ function installPackages(machine: Machine, ...purposes: readonly string[]) {
 function realPath(tool: string): string {
   return spawnSync("sh", ["-c", `command -v ${tool}`], { encoding: "utf8" }).stdout.trim();
 }
+
+test("knows every package that the program may miss on a node", () => {
+  const named = readdirSync("src", { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
+    .flatMap((name) => [...readFileSync(join("src", name), "utf8").matchAll(/\bpackage: "([^"]+)"/g)])
+    .map((match) => match[1]!);
+  expect(named).toContain("debootstrap");
+  const { calls } = installPackages({ node: "20.19.2", lacks: [...new Set(named)] }, "check");
+  for (const name of named) expect(` ${calls.at(-1) ?? ""} `).toContain(` ${name} `);
+});
 
 test("does nothing where everything is there", () => {
   expect(installPackages({ node: "20.19.2" }, "build", "check")).toMatchObject({ status: 0, calls: [], output: "" });
