@@ -12,6 +12,7 @@ import { bootBlockBytes } from "./export-tree.ts";
 import { bootAreaLimit } from "./disk-content.ts";
 import { openDiskWriter, type DiskWriter } from "./disk-writer.ts";
 import type { Extent } from "./extents.ts";
+import { mendExtlinux } from "./extlinux-moved.ts";
 import {
   applyInodeFlags,
   decodeInodeFlags,
@@ -172,6 +173,7 @@ async function receiveFilesystem(
   );
   if (madeUuid !== facts.uuid) await giveBtrfsUuid(host, root.device, facts.uuid);
   if (filling.bootBlock !== undefined) await writeBootBlock(host, root.device, facts, filling.bootBlock);
+  if (filling.bootBlock !== undefined && facts.type.startsWith("ext")) await mendExtlinux(host, root.device);
 }
 
 async function mapTree(
