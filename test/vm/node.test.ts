@@ -13,21 +13,25 @@ import type { Vm } from "../fixtures/vm.ts";
 const minutes = 60;
 const os = installOs();
 let directory: string;
+let started: Vm | undefined;
 let vm: Vm;
 
 beforeAll(async () => {
   directory = mkdtempSync(join(process.env["GID_VM_SCRATCH"] ?? tmpdir(), "gid-vm-"));
   const node = await nodeDisk(os, directory);
   const disks = [2048, 3072].map((sizeMiB, index) => emptyDisk(join(directory, `data${String(index)}.img`), sizeMiB));
-  vm = startNode(node, directory, disks);
+  started = startNode(node, directory, disks);
+  vm = started;
   await vm.login();
 });
 
 afterAll(async () => {
-  await vm.powerOff().finally(async () => {
-    await vm[Symbol.asyncDispose]();
+  try {
+    await using node = started;
+    await node?.powerOff();
+  } finally {
     rmSync(directory, { recursive: true, force: true });
-  });
+  }
 });
 
 /** Loop devices, device-mapper's nodes, mounts of ours, our processes and journals on the node. */
