@@ -77,7 +77,7 @@ async function runEngine(
     await runMmdebstrap(host, config, task);
   } else {
     await spareSyncs(wanted, place.tree);
-    await runDebootstrap(host, config, { ...task, log: place.log });
+    await runDebootstrap(host, config, { ...task, log: place.log, script: fetched?.script });
   }
 }
 

@@ -16,6 +16,8 @@ export interface DebootstrapTask {
   readonly checkSignatures: boolean;
   readonly packages: readonly string[];
   readonly options: readonly string[];
+  /** A suite script instead of debootstrap's own; only with a mirror. */
+  readonly script: string | undefined;
 }
 
 // Descriptor 3 is where it reports progress; everything else it says is the log of the run.
@@ -48,7 +50,7 @@ export async function runDebootstrap(host: Host, config: Config, task: Debootstr
 
 /** The command line for one task. */
 export function debootstrapArgv(config: Config, task: DebootstrapTask): readonly string[] {
-  const { directory, mirror, keyring, checkSignatures, packages, options } = task;
+  const { directory, mirror, keyring, checkSignatures, packages, options, script } = task;
   return [
     "debootstrap",
     "--debian-installer",
@@ -60,7 +62,8 @@ export function debootstrapArgv(config: Config, task: DebootstrapTask): readonly
     ...options,
     config.suite,
     directory,
-    ...(mirror === "" ? [] : [mirror]),
+    mirror,
+    ...(script === undefined ? [] : [script]),
   ];
 }
 

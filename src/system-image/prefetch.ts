@@ -5,6 +5,7 @@ import { messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { aptIsThere, fetchDebs, fetchIndices, preparePrivateApt } from "./apt-fetch.ts";
 import { debName, keepDebs, takeCachedDebs } from "./debs-cache.ts";
+import { writeSuiteScript } from "./debootstrap-script.ts";
 import { writeLocalMirror } from "./local-mirror.ts";
 import { type ArchivePackage, closure, openPackagesIndex } from "./packages-index.ts";
 import type { Archive } from "./preflight.ts";
@@ -14,6 +15,8 @@ import type { Wanted } from "./wanted.ts";
 export interface Prefetched {
   /** URL of a local mirror with nothing else; it is not signed. */
   readonly mirror: string;
+  /** A suite script for debootstrap that takes the packages from here. */
+  readonly script: string;
 }
 
 /** What the archive offers now for one system. */
@@ -91,7 +94,9 @@ async function fetchAll(host: Host, wanted: Wanted, archive: Archive, directory:
   host.log.debug(`${String(all.length)} packages, ${String(missing.length)} of them downloaded`);
   await keepOrWarn(host, wanted, debs);
   const mirrored = all.map((deb) => ({ component: deb.component, package: deb, path: join(debs, debName(deb)) }));
-  return { mirror: await writeLocalMirror(join(directory, "mirror"), config, offer.release, mirrored) };
+  const script = join(directory, "suite-script");
+  await writeSuiteScript(script, mirrored);
+  return { mirror: await writeLocalMirror(join(directory, "mirror"), config, offer.release, mirrored), script };
 }
 
 async function keepOrWarn(host: Host, { config, folder }: Wanted, debs: string): Promise<void> {
