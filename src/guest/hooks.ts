@@ -77,8 +77,7 @@ export async function runHooks(host: Host, { directory, environment, osDir }: Ho
 }
 
 async function runParts(host: Host, { directory, environment, osDir }: HookRun): Promise<void> {
-  // One pipe for both streams: a hook's words stay below its name.
-  const argv = ["sh", "-c", 'exec run-parts --verbose --exit-on-error -- "$1" 2>&1', "hooks", directory] as const;
+  const argv = ["run-parts", "--verbose", "--exit-on-error", "--", directory] as const;
   try {
     await run(host, [...argv], { env: environment, cwd: osDir, stdout: "log", isolated: true });
   } catch (error) {

@@ -12,8 +12,8 @@ export interface RunOptions {
   /** Text for stdin, a descriptor of ours, or `"pipe"` (only with {@link start}). Default: end of file. */
   readonly stdin?: { readonly text: string } | number | "pipe";
   /**
-   * `"capture"` (default) for what is parsed; `"log"` passes it on to our stderr while it comes; a descriptor of ours;
-   * `"pipe"` (only with {@link start}).
+   * `"capture"` (default) for what is parsed; `"log"` passes it on to our stderr while it comes, in order with the
+   * command's stderr when it is `isolated`; a descriptor of ours; `"pipe"` (only with {@link start}).
    */
   readonly stdout?: "capture" | "log" | "pipe" | number;
   /** `"capture"` (default): kept for the error message. `"log"`: passed on to our stderr as well. */
@@ -105,8 +105,20 @@ function refused(reason: unknown): RunningCommand {
 // mounts of a dead run. A PID namespace is ended by its init's death; unshare --fork itself blocks TERM and INT.
 function wrapped(argv: readonly [string, ...string[]], options: RunOptions): readonly [string, ...string[]] {
   const isolate = options.isolated === true ? ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--"] : [];
-  const guard = ["sh", "-c", unlessOrphaned(options.env ?? {}), String(process.pid)];
-  return ["setpriv", "--pdeathsig", "KILL", "--", ...guard, ...isolate, ...argv];
+  const alive = unlessOrphaned(options.env ?? {});
+  const guard = ["sh", "-c", alive, String(process.pid)];
+  const pipe = options.isolated === true ? throughPipe(alive, options) : [];
+  return ["setpriv", "--pdeathsig", "KILL", "--", ...guard, ...pipe, ...isolate, ...argv];
+}
+
+// What node calls a pipe is a socket, and scripts that write to /dev/stderr fail on one ("No such device or address").
+// cat stands outside of the PID namespace: a daemon that holds the pipe has ended before it.
+function throughPipe(alive: string, { stdout, stderr }: RunOptions): readonly string[] {
+  const command = 'setpriv --pdeathsig KILL -- sh -c "$0" "$$" "$@"';
+  const bash = ["bash", "-p", "-o", "pipefail", "-c"];
+  if (stdout === "log") return [...bash, `${command} 2>&1 | cat`, alive];
+  if (stderr === "log") return [...bash, `{ ${command} 2>&1 >&9 9>&- | cat >&2 9>&-; } 9>&1`, alive];
+  return [];
 }
 
 // We may have been killed before the child had asked for the signal, which then never comes; its parent is another by

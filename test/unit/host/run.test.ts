@@ -167,3 +167,15 @@ test("keeps no half of a line for the error", async () => {
     outcome: { said: "the end" },
   });
 });
+
+test.for([{ stdout: "log" }, { stderr: "log" }] as const)(
+  "lets a command that is logged by %j open /dev/stderr",
+  async (how, context) => {
+    context.skip(!root, "needs root for a PID namespace");
+    const host = testHost();
+    const argv = ["sh", "-c", "echo out; echo words >/dev/stderr; exit 4"] as const;
+    const { stdout } = await run(host, argv, { ...how, isolated: true, accept: [4] });
+    expect(host.logged()).toMatch(/^words$/m);
+    expect("stdout" in how ? host.logged() : stdout).toMatch(/^out$/m);
+  },
+);
