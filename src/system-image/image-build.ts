@@ -93,7 +93,9 @@ async function makeRawImage(
         loop.device,
       ]);
     {
-      await using mounted = await mountFilesystem(host, loop.device, { type });
+      // The kernel takes an ext3 without its journal for an ext2 only.
+      const mountType = type === "ext3" ? "ext2" : type;
+      await using mounted = await mountFilesystem(host, loop.device, { type: mountType });
       await unpackOpenTar(host, tar.file, mounted.path);
     }
     // Also because resize2fs and tune2fs refuse a filesystem that was mounted since its last check.

@@ -38,8 +38,11 @@ async function install(
 
 /** Every path with all attributes and the contents of files, one a line. */
 const everything = `
-  find . -xdev -path ./lost+found -prune -o -printf '%p %y %m %U %G %n %l %T@ ' \\( -type f -exec sha256sum {} \\; -o -type d -printf '\\n' -o -printf '%s %D\\n' \\) | sed 's/ [0-9]*$//' | sort
-  getfattr -Rhd -m- --absolute-names . 2>/dev/null | sort; getfacl -Rn . 2>/dev/null; find . -xdev -type b -o -type c | sort | xargs -r stat -c '%n %t %T'`;
+  find . -xdev -path ./lost+found -prune -o -type f -printf '%p %m %U %G %n %T@ %s\\n' -o -type d -printf '%p %m %U %G %T@\\n' \\
+    -o -printf '%p %y %m %U %G %n %l %T@\\n' | sort
+  find . -xdev -type f -print0 | sort -z | xargs -0 sha256sum
+  find . -xdev '(' -type b -o -type c ')' -print0 | sort -z | xargs -0r stat -c '%n %t %T'
+  getfattr -Rhd -m- --absolute-names . 2>/dev/null; getfacl -Rn . 2>/dev/null`;
 
 /** Lines that only one of two texts has; not more than vitest can show. */
 function differences(left: string, right: string): readonly string[] {
