@@ -5,6 +5,7 @@ import { hasPrivateMounts, installation, type Installation } from "../host/insta
 import { reportFailure } from "../host/report.ts";
 import { createHost } from "../host/run-host.ts";
 import { catchSignals } from "../host/signals.ts";
+import { answer } from "../host/standard-output.ts";
 import { loadConfig } from "../config/load.ts";
 import { recoverDeadRuns } from "../devices/recovery.ts";
 import { HelpRequested, parseRequest } from "../os-api/parse.ts";
@@ -41,7 +42,6 @@ export async function runScript(name: ScriptName): Promise<void> {
   let task: string = name;
   try {
     if (name === "ganeti-instance-debootstrap") {
-      const answer = (text: string): void => void process.stdout.write(text);
       await admin({ host, installation: place, environment, answer }, process.argv.slice(2));
     } else {
       const request = parseRequest(name, process.argv.slice(2), environment);
@@ -52,7 +52,7 @@ export async function runScript(name: ScriptName): Promise<void> {
     host.signal.throwIfAborted();
     end(0);
   } catch (error) {
-    end(fail(host, task, error));
+    end(statusOf(host, task, error));
   } finally {
     host.journal.close();
   }
@@ -82,11 +82,17 @@ async function perform(host: Host, request: OsRequest, place: Installation): Pro
   }
 }
 
-function fail(host: Host, task: string, error: unknown): number {
-  if (error instanceof HelpRequested) {
-    process.stdout.write(error.text);
+function statusOf(host: Host, task: string, error: unknown): number {
+  if (!(error instanceof HelpRequested)) return fail(host, task, error);
+  try {
+    answer(error.text);
     return 0;
+  } catch (failure) {
+    return fail(host, task, failure);
   }
+}
+
+function fail(host: Host, task: string, error: unknown): number {
   if (error instanceof UsageError) {
     host.log.error(error.message);
     if (error.hint !== undefined) host.log.raw(`${error.hint}\n`);

@@ -1,5 +1,5 @@
-import { writeSync } from "node:fs";
 import { performance } from "node:perf_hooks";
+import { writeFully } from "./standard-output.ts";
 
 /** One finished step of a run. */
 export interface Phase {
@@ -100,16 +100,11 @@ export function maskCredentials(text: string): string {
   return text.replaceAll(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/'"]+@/gi, "$1***@");
 }
 
-// Synchronous, so that nothing is lost when the process ends, and silent when Ganeti's end of the pipe is gone: a log
-// that nobody reads is no reason to stop halfway through a disk. A non-blocking stderr that is full is waited for.
+// Silent when Ganeti's end of the pipe is gone: a log that nobody reads is no reason to stop halfway through a disk.
 function writeStderr(text: string): void {
-  let rest = Buffer.from(text);
-  while (rest.length > 0) {
-    try {
-      rest = rest.subarray(writeSync(2, rest));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") return;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
-    }
+  try {
+    writeFully(2, text);
+  } catch {
+    return;
   }
 }

@@ -21,7 +21,8 @@ export function describe(error: unknown): string {
     const stack = error instanceof Error ? error.stack : undefined;
     return `unexpected error, please report it: ${stack ?? messageOf(error)}`;
   }
-  return error.cause === undefined ? error.message : `${error.message}: ${messageOf(error.cause)}`;
+  const cause = error.cause === undefined ? "" : messageOf(error.cause);
+  return cause === "" || error.message.includes(cause) ? error.message : `${error.message}: ${cause}`;
 }
 
 function hintsOf(errors: readonly unknown[]): ReadonlySet<string> {
