@@ -3,7 +3,7 @@ import { failUntilSet } from "../host/exit-status.ts";
 import type { Host } from "../host/host.ts";
 import { hasPrivateMounts, installation, type Installation } from "../host/installation.ts";
 import { reportFailure } from "../host/report.ts";
-import { createHost } from "../host/run-host.ts";
+import { createHost, openRunDirectory } from "../host/run-host.ts";
 import { catchSignals } from "../host/signals.ts";
 import { answer } from "../host/standard-output.ts";
 import { loadConfig } from "../config/load.ts";
@@ -64,6 +64,7 @@ async function perform(host: Host, request: OsRequest, place: Installation): Pro
     return;
   }
   requireRoot();
+  openRunDirectory(host);
   if (!hasPrivateMounts()) host.log.warn("running without a mount namespace of its own: a SIGKILL could leave mounts");
   const [config] = await Promise.all([loadConfig(host, request, place), recoverDeadRuns(host)]);
   switch (request.action) {

@@ -1,4 +1,6 @@
-import { join } from "node:path";
+import { accessSync, constants, mkdirSync, realpathSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { hasCode, KnownError, messageOf } from "./errors.ts";
 import { createLog } from "./log.ts";
 import type { Host } from "./host.ts";
 import type { Installation } from "./installation.ts";
@@ -10,7 +12,29 @@ import { openJournal } from "./journal.ts";
  */
 export function runDirectory({ localstatedir }: Pick<Installation, "localstatedir">): string {
   const parent = localstatedir === "/var" ? "/run" : join(localstatedir, "run");
-  return join(parent, "ganeti-instance-debootstrap");
+  return join(resolved(parent), "ganeti-instance-debootstrap");
+}
+
+// The kernel names a mount point without symbolic links; what is not there yet will have none.
+function resolved(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    if (!hasCode(error, "ENOENT") || path === dirname(path)) return path;
+    return join(resolved(dirname(path)), basename(path));
+  }
+}
+
+/** Makes the run directory when it is missing. Throws KnownError when nothing can be written there. */
+export function openRunDirectory({ runDir }: Pick<Host, "runDir">): void {
+  try {
+    mkdirSync(runDir, { recursive: true, mode: 0o755 });
+    accessSync(runDir, constants.W_OK);
+  } catch (error) {
+    throw new KnownError(`cannot write to ${runDir}, where locks and mount points are: ${messageOf(error)}`, {
+      hint: `make it writable (a tmpfs at /run, as systemd and initscripts mount it); nothing was begun`,
+    });
+  }
 }
 
 export interface HostOptions {
