@@ -11,8 +11,10 @@ import { KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import type { Installation } from "../host/installation.ts";
 import { openRoot, type RootedFiles } from "../host/rooted-files.ts";
+import { requireTools } from "../host/tools.ts";
 import type { CreateRequest } from "../os-api/request.ts";
 import { acquireSystem, type SystemNeeds, type SystemSource } from "../system-image/acquire.ts";
+import { toolsForCreate } from "./create-tools.ts";
 import { say } from "./summary.ts";
 
 /** What create works with: handed from step to step. */
@@ -39,6 +41,7 @@ interface Guest {
  * KnownError; a disk that was begun is then partly written, and nothing else is left.
  */
 export async function create(host: Host, request: CreateRequest, config: Config, place: Installation): Promise<void> {
+  requireTools(host, toolsForCreate(config, request));
   const creation = planCreation(host, request, config, place);
   const origin = await install(creation);
   // A signal cuts the release short: nobody knows whether all was written.

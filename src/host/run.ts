@@ -106,7 +106,7 @@ function refused(reason: unknown): RunningCommand {
 function wrapped(argv: readonly [string, ...string[]], options: RunOptions): readonly [string, ...string[]] {
   const isolate = options.isolated === true ? ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--"] : [];
   const alive = unlessOrphaned(options.env ?? {});
-  const guard = ["sh", "-c", alive, String(process.pid)];
+  const guard = ["sh", "-c", alive, "sh", String(process.pid)];
   const pipe = options.isolated === true ? throughPipe(alive, options) : [];
   return ["setpriv", "--pdeathsig", "KILL", "--", ...guard, ...pipe, ...isolate, ...argv];
 }
@@ -114,7 +114,7 @@ function wrapped(argv: readonly [string, ...string[]], options: RunOptions): rea
 // What node calls a pipe is a socket, and scripts that write to /dev/stderr fail on one ("No such device or address").
 // cat stands outside of the PID namespace: a daemon that holds the pipe has ended before it.
 function throughPipe(alive: string, { stdout, stderr }: RunOptions): readonly string[] {
-  const command = 'setpriv --pdeathsig KILL -- sh -c "$0" "$$" "$@"';
+  const command = 'setpriv --pdeathsig KILL -- sh -c "$0" sh "$$" "$@"';
   const bash = ["bash", "-p", "-o", "pipefail", "-c"];
   if (stdout === "log") return [...bash, `${command} 2>&1 | cat`, alive];
   if (stderr === "log") return [...bash, `{ ${command} 2>&1 >&9 9>&- | cat >&2 9>&-; } 9>&1`, alive];
@@ -125,7 +125,7 @@ function throughPipe(alive: string, { stdout, stderr }: RunOptions): readonly st
 // now. The shell's own variables are no part of the environment we give.
 function unlessOrphaned(env: Readonly<Record<string, string>>): string {
   const added = ["PWD", "OLDPWD", "SHLVL", "_"].filter((name) => env[name] === undefined);
-  return `[ "$PPID" = "$0" ] || exit 1; unset ${added.join(" ")}; exec "$@"`;
+  return `[ "$PPID" = "$1" ] || exit 1; shift; unset ${added.join(" ")}; exec "$@"`;
 }
 
 // The names of execa's own generic types do not fit options made at run time.
