@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { open, realpath, stat } from "node:fs/promises";
+import { open, realpath, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { type Owned, ReleaseStack } from "../host/disposal.ts";
 import { hasCode, KnownError, messageOf } from "../host/errors.ts";
@@ -151,9 +151,16 @@ async function attachFile(host: Host, path: string, options: AttachOptions): Pro
         if (options.readOnly !== true && !host.signal.aborted) await syncFile(loop.device);
       } finally {
         await loop[Symbol.asyncDispose]();
+        await warnOfFullFilesystem(host, path);
       }
     },
   };
+}
+
+// All that programs get to see of it is "Input/output error" on the loop device.
+async function warnOfFullFilesystem(host: Host, path: string): Promise<void> {
+  const { bavail, bsize } = await statfs(path);
+  if (bavail * bsize < 1024 * 1024) host.log.warn(`the filesystem that holds disk ${path} is full`);
 }
 
 interface Attached {

@@ -362,7 +362,8 @@ test("fails when the host's filesystem under a file disk is full", async () => {
     before = leftovers(os, directory);
     const result = await createOnFile(disk);
     expect(result.status).toBe(1);
-    expect(result.stderr).toMatch(/No space left|I\/O error|Input\/output error|full/i);
+    expect(result.stderr).toMatch(/No space left|I\/O error|Input\/output error/i);
+    expect(result.stderr.split("\n").slice(-20).join("\n")).toContain(`the filesystem that holds disk ${disk} is full`);
     rmSync(disk);
   } finally {
     sh('umount "$1"', small);
