@@ -73,6 +73,26 @@ test("SIGTERM during debootstrap leaves no process, mount, loop device or tempor
   }
 });
 
+test("SIGTERM while everything is released, twice, is no success and stops no release", async () => {
+  const directory = temporaryDirectory();
+  const disk = diskFile(join(directory, "disk0"), 1024);
+  // Much to write out, so that the release takes its time.
+  os.hook("slow", '#!/bin/sh\nhead -c 300000000 /dev/urandom >"$TARGET/big"\n');
+  os.settings("");
+  const clean = leftovers(os, directory);
+  const running = os.start("create", { env: variables(disk, 0) });
+  let said = "";
+  running.child.stderr?.on("data", (chunk: Buffer) => (said += chunk.toString()));
+  await expect.poll(() => said, { timeout: 60_000, interval: 10 }).toMatch(/^info: .*hooks in /m);
+  killOnly(running.pid, "SIGTERM");
+  await sleep(100);
+  killOnly(running.pid, "SIGTERM");
+  const result = await running.done;
+  expect(result.status, result.stderr).toBe(143);
+  expect(result.stderr).not.toMatch(/^info: created/m);
+  expect(leftovers(os, directory)).toEqual(clean);
+});
+
 function variables(disk: string, index: number): Record<string, string> {
   return instanceVariables(name, [disk], { PARTITION_STYLE: index % 2 === 0 ? "msdos" : "none" });
 }
