@@ -29,6 +29,10 @@ for directory in /usr /lib /lib64 /bin /sbin /etc /usr/bin /usr/sbin /usr/lib; d
     mount -o remount,bind,ro,nosuid,nodev "$new$directory"
   fi
 done
+mount -t tmpfs -o mode=0755,size=64k,nosuid,noexec confined "$new/dev"
+: >"$new/dev/null"
+mount --bind /dev/null "$new/dev/null"
+mount -o remount,ro "$new/dev"
 mount -t tmpfs -o mode=0700,size=64k,nosuid,nodev,noexec confined "$new/run"
 mkdir -p "$new/run/target/root"
 mount --no-canonicalize --bind . "$new/run/target/root"
@@ -41,7 +45,7 @@ exec chroot "$new" sh -c 'cd /run/target && exec "$@"' sh "$@"
 /**
  * Starts a command that works on a guest's tree where every mount but the target is read-only: by construction no byte
  * of the host can change, whatever the tree or a stream makes it do. It runs in /run/target, the tree is at `root`, and
- * it finds no /proc and no device nodes. Ends with everything it started.
+ * it finds no /proc, and of devices only /dev/null (restore ends without). Ends with everything it started.
  */
 export function startConfined(
   host: Host,

@@ -34,6 +34,9 @@ export async function openInput(host: Host, descriptor: number): Promise<Input> 
     ...inner,
     async [Symbol.asyncDispose]() {
       decompressor.kill();
+      // Nobody reads the rest: unread, it would keep the pipe open, and `done` waiting.
+      decompressor.stdout?.destroy();
+      decompressor.stdin?.destroy();
       await decompressor.done.catch(() => undefined);
       await close(source);
     },
