@@ -71,13 +71,32 @@ export function debootstrapArgv(config: Config, task: DebootstrapTask): readonly
 export class DebootstrapFailed extends KnownError {
   override readonly name = "DebootstrapFailed";
 
-  constructor(argv: readonly string[], complaints: readonly string[], log: string, cause: CommandError) {
-    const reasons = complaints.length === 0 ? "" : `: ${complaints.slice(-5).join("; ")}`;
-    super(`debootstrap failed${reasons}\nthe end of its log:\n${log}`, {
-      cause,
-      hint: `the command was: ${quoteArgv(argv)}`,
-    });
+  constructor(argv: readonly string[], complaints: readonly string[], log: string, { outcome }: CommandError) {
+    const reasons =
+      complaints.length === 0 ? ` with status ${String(outcome.exitCode)}` : `: ${complaints.slice(-5).join("; ")}`;
+    const hint = remedyFor(complaints.join("\n"));
+    super(`debootstrap failed${reasons}\nthe end of its log:\n${log}\nthe command was: ${quoteArgv(argv)}`, { hint });
   }
+}
+
+// By debootstrap's own messages (1.0.141); the order is that of the steps.
+const remedies: readonly (readonly [RegExp, string])[] = [
+  [/no entry for .*\/binary-/i, "check ARCH and COMPONENTS: the mirror does not have them for this suite"],
+  [/target architecture/i, "check ARCH: this node cannot run its programs; qemu-user-static brings an emulator"],
+  [/signed by|signature|keyring/i, "check KEYRING, and that the mirror is the one of this distribution"],
+  [/couldn't find these debs/i, "check EXTRA_PKGS and COMPONENTS: the mirror has no such packages in this suite"],
+  [
+    /getting|fetch|retriev|download|resolve/i,
+    "check MIRROR, PROXY and SUITE, and whether this node reaches the mirror",
+  ],
+];
+
+function remedyFor(complaints: string): string {
+  const known = remedies.find(([pattern]) => pattern.test(complaints))?.[1];
+  return (
+    known ??
+    "DEBUG_LEVEL=1 shows all that debootstrap says; a mirror that was just being updated is whole again in an hour"
+  );
 }
 
 const logLines = 12;

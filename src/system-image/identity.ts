@@ -26,5 +26,6 @@ export async function scrubIdentity(files: RootedFiles): Promise<void> {
     }
   }
   const id = await files.lstat(machineId);
-  if (id?.kind === "file" && id.size > 0) await files.write(machineId, "", { mode: machineIdMode });
+  if (id?.kind === "file" && (id.size > 0 || id.mode !== machineIdMode))
+    await files.write(machineId, "", { mode: machineIdMode });
 }

@@ -33,6 +33,7 @@ interface Place {
 const chunkBytes = 1024 * 1024;
 const nameBytes = "Package: ".length;
 const newline = 0x0a;
+const priorityField = "\nPriority: ";
 
 /** Opens the uncompressed Packages index at `path`; the file stays open until it is released. */
 export async function openPackagesIndex(path: string): Promise<PackagesIndex & Owned> {
@@ -110,9 +111,11 @@ async function findIn(indices: readonly PackagesIndex[], name: string) {
 }
 
 function isBase(buffer: Buffer, from: number, to: number): boolean {
-  const at = buffer.indexOf("\nPriority: ", from);
-  if (at < 0 || at >= to) return false;
-  const priority = buffer.toString("latin1", at + "\nPriority: ".length, buffer.indexOf(newline, at + 1));
+  const paragraph = buffer.subarray(from, to);
+  const at = paragraph.indexOf(priorityField);
+  if (at < 0) return false;
+  const end = paragraph.indexOf(newline, at + 1);
+  const priority = paragraph.toString("latin1", at + priorityField.length, end < 0 ? undefined : end);
   return priority === "required" || priority === "important";
 }
 

@@ -1,7 +1,7 @@
 import type { Config } from "../config/config.ts";
-import { CommandError, KnownError } from "../host/errors.ts";
+import { KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
-import { capture } from "../host/run.ts";
+import { run } from "../host/run.ts";
 import { findCommand } from "../host/tools.ts";
 import { engineEnvironment } from "./engine-environment.ts";
 
@@ -35,15 +35,13 @@ export async function suiteFacts(host: Host, config: Config): Promise<SuiteFacts
   const program = findCommand(host, "debootstrap");
   if (program === undefined) return undefined;
   const env = { DEBOOTSTRAP_DIR: "/usr/share/debootstrap", ...engineEnvironment(config) };
-  try {
-    const answer = await capture(host, ["sh", "-c", asking, "suite", config.suite, config.arch, program], { env });
-    const [mirror = "", keyring = ""] = answer.split("\n");
-    return { mirror, keyring };
-  } catch (error) {
-    if (!(error instanceof CommandError) || error.outcome.exitCode !== noScript) throw error;
+  const argv = ["sh", "-c", asking, "suite", config.suite, config.arch, program] as const;
+  const { exitCode, stdout } = await run(host, argv, { env, accept: [0, noScript] });
+  if (exitCode === noScript) {
     throw new KnownError(`debootstrap has no script for the suite ${config.suite}`, {
-      cause: error,
       hint: `check SUITE; a newer suite needs a newer debootstrap, or a link in ${env.DEBOOTSTRAP_DIR}/scripts to the script of an older one`,
     });
   }
+  const [mirror = "", keyring = ""] = stdout.split("\n");
+  return { mirror, keyring };
 }

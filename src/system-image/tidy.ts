@@ -10,19 +10,23 @@ const leftovers: readonly { readonly directory: string; readonly pattern: RegExp
   { directory: "/", pattern: /^debootstrap(?:\.log)?$/ },
   { directory: "/etc", pattern: /^hostname$/ },
   { directory: "/etc/apt/sources.list.d", pattern: /^0000mmdebstrap|^0000main/ },
-  { directory: "/etc/dpkg/dpkg.cfg.d", pattern: /^ganeti-instance-debootstrap/ },
+  { directory: "/etc/dpkg/dpkg.cfg.d", pattern: /^(?:ganeti-instance-debootstrap|99mmdebstrap)$/ },
+  { directory: "/run", pattern: /^(?!lock$)/ },
   { directory: "/var/cache/apt", pattern: /^(?:src)?pkgcache\.bin$/ },
   { directory: "/var/cache/apt/archives", pattern: /\.deb$|^lock$/ },
   { directory: "/var/cache/debconf", pattern: /-old$/ },
   { directory: "/var/cache/ldconfig", pattern: /^aux-cache$/ },
   { directory: "/var/lib/apt", pattern: /^extended_states$/ },
   { directory: "/var/lib/apt/lists", pattern: /./ },
-  { directory: "/var/lib/dpkg", pattern: /-old$|^lock$|^lock-frontend$|^available$/ },
+  { directory: "/var/lib/dpkg", pattern: /-old$|^lock$|^lock-frontend$|^available$|^cmethopt$/ },
   { directory: "/var/log", pattern: /^(?:bootstrap|dpkg|alternatives|fontconfig)\.log$/ },
   { directory: "/var/log/apt", pattern: /./ },
 ];
 
-const kept = new Set(["partial", "auxfiles"]);
+const kept = new Set(["auxfiles"]);
+
+/** Directories of apt that the engines make with different modes; apt gives them to its own user when it runs. */
+const aptDirectories = ["/var/cache/apt/archives/partial", "/var/lib/apt/lists/partial"] as const;
 
 /** Brings the tree of either engine to the same state: no leftovers, one apt source with the mirror of the guest. */
 export async function tidyTree(files: RootedFiles, config: Config, mirror: string): Promise<void> {
@@ -31,7 +35,12 @@ export async function tidyTree(files: RootedFiles, config: Config, mirror: strin
       if (pattern.test(name) && !kept.has(name)) await files.remove(posix.join(directory, name), { recursive: true });
     }
   }
+  for (const directory of aptDirectories) {
+    await files.remove(directory, { recursive: true });
+    await files.mkdir(directory, 0o755);
+  }
   await removeNodeResolver(files);
+  await removeNativeArchitecture(files, config);
   await removePolicy(files);
   await writeSources(files, config, mirror);
 }
@@ -39,6 +48,12 @@ export async function tidyTree(files: RootedFiles, config: Config, mirror: strin
 // A link is a package's own (systemd-resolved, resolvconf); a file is the node's, copied by the engine.
 async function removeNodeResolver(files: RootedFiles): Promise<void> {
   if ((await files.lstat("/etc/resolv.conf"))?.kind === "file") await files.remove("/etc/resolv.conf");
+}
+
+// mmdebstrap writes down the native architecture; dpkg knows it without, and the file then means foreign ones.
+async function removeNativeArchitecture(files: RootedFiles, { arch }: Config): Promise<void> {
+  const file = "/var/lib/dpkg/arch";
+  if ((await files.read(file))?.trim() === arch) await files.remove(file);
 }
 
 // Both engines keep daemons from starting by it and remove it; one that was interrupted does not.
