@@ -41,7 +41,7 @@ async function leftovers(): Promise<string> {
       "losetup --all",
       "dmsetup ls | grep -v '^No devices'",
       "grep -c ganeti /proc/mounts",
-      "ls /run/ganeti-instance-debootstrap/journal /run/ganeti-instance-debootstrap/mounts 2>/dev/null",
+      "find /run/ganeti-instance-debootstrap -mindepth 2 -not -path '*/locks/*' 2>/dev/null",
       "pgrep -f ganeti/os",
       "true",
     ].join("; "),
