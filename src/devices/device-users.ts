@@ -18,7 +18,7 @@ export function mountUsers(devices: ReadonlySet<DeviceNumber>): readonly string[
   return [
     ...new Set(
       mounts.map(({ mountPoint, pid }) =>
-        pid === "self"
+        pid === "self" || pid === String(process.ppid)
           ? `mounted at ${mountPoint}`
           : `mounted at ${mountPoint} in the mount namespace of ${processName(pid)}`,
       ),

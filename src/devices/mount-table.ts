@@ -22,12 +22,15 @@ export function ownMounts(): readonly Mount[] {
 /** The mounts of every mount namespace that has a process in it, each namespace read once. */
 export function mountsOfAllNamespaces(): readonly Mount[] {
   const seen = new Set<string>();
-  return ["self", ...listDirectory("/proc").filter((name) => /^\d+$/.test(name))].flatMap((pid) => {
-    const namespace = quietly(() => readlinkSync(`/proc/${pid}/ns/mnt`));
-    if (namespace === undefined || seen.has(namespace)) return [];
-    seen.add(namespace);
-    return mountsOf(pid);
-  });
+  // Our caller's, which would else go by the name of some process in it, as a kernel thread.
+  return ["self", String(process.ppid), ...listDirectory("/proc").filter((name) => /^\d+$/.test(name))].flatMap(
+    (pid) => {
+      const namespace = quietly(() => readlinkSync(`/proc/${pid}/ns/mnt`));
+      if (namespace === undefined || seen.has(namespace)) return [];
+      seen.add(namespace);
+      return mountsOf(pid);
+    },
+  );
 }
 
 /** Whether `mount` shows the filesystem of one of these block devices. */

@@ -67,6 +67,21 @@ test("a disk mounted in another mount namespace is refused, naming the process",
   expect(message).toMatch(/mounted at \/mnt in the mount namespace of bash \(pid \d+\)/);
 });
 
+test("a disk mounted where our caller sees it is said to be so, whoever else sees it", async () => {
+  const host = leakCheckedHost();
+  const directory = host.directory;
+  const disk = loopOn(diskFile(join(directory, "disk"), 16));
+  const mountPoint = join(directory, "mnt");
+  sh('mkfs.ext2 -q "$1"; mkdir "$2"; mount "$1" "$2"', disk, mountPoint);
+  onTestFinished(() => void sh('umount "$1"', mountPoint));
+  const program = `import { mountUsers } from ${JSON.stringify(join(import.meta.dirname, "../../src/devices/device-users.ts"))};
+    import { blockDeviceNumber } from ${JSON.stringify(join(import.meta.dirname, "../../src/devices/block-device.ts"))};
+    process.stdout.write(JSON.stringify(mountUsers(new Set([blockDeviceNumber(${JSON.stringify(disk)})]))));`;
+  const node = [process.execPath, "--import", "tsx", "--input-type=module", "--eval", program];
+  const said = execFileSync("unshare", ["--mount", "--propagation", "private", ...node], { encoding: "utf8" });
+  expect(JSON.parse(said)).toEqual([`mounted at ${mountPoint}`]);
+});
+
 test("a disk of which a part is mounted through an offset loop device in another namespace is refused", async () => {
   const host = leakCheckedHost();
   const disk = loopOn(newDisk(host));
