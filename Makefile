@@ -16,6 +16,13 @@ sources := $(shell find bin src -name '*.ts') scripts/build.mjs scripts/head.sh 
 # A node that scripts/install-packages fetched because the system's is too old to build with; harmless when absent.
 export PATH := $(CURDIR)/.cache/node/bin:$(PATH)
 
+# That node trusts, as Debian's does, the authorities of this machine: a site may have its own.
+system_authorities := $(wildcard /etc/ssl/certs/ca-certificates.crt)
+ifneq ($(system_authorities),)
+NODE_EXTRA_CA_CERTS ?= $(system_authorities)
+export NODE_EXTRA_CA_CERTS
+endif
+
 all: build
 
 build: os-definition/create
