@@ -40,6 +40,13 @@ async function main(): Promise<void> {
     throw new Error(`no such job: ${unknown.join(", ")}; there are ${jobs.map(({ id }) => id).join(", ")}`);
   const directory = mkdtempSync(join(options.directory, "gid-bench-"));
   const detach: string[] = [];
+  // The default of these signals would leave the loop devices.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      release(directory, detach);
+      process.kill(process.pid, signal);
+    });
+  }
   try {
     const bench = prepare(directory, detach);
     const results = [];
@@ -51,9 +58,13 @@ async function main(): Promise<void> {
     const facts = { suite: options.suite, diskMiB: Number(options["disk-mib"]), ...machine() };
     writeFileSync(options.json, `${JSON.stringify({ machine: facts, results }, undefined, 2)}\n`);
   } finally {
-    for (const device of detach) sh(`losetup --detach "$1"`, device);
-    rmSync(directory, { recursive: true, force: true });
+    release(directory, detach);
   }
+}
+
+function release(directory: string, devices: readonly string[]): void {
+  for (const device of devices) sh(`losetup --detach "$1"`, device);
+  rmSync(directory, { recursive: true, force: true });
 }
 
 /** Every file of jobs/ exports its own by default. */

@@ -44,7 +44,7 @@ export async function timed(
 /** Runs a shell script and returns what it printed. */
 export function sh(script: string, ...args: readonly string[]): string {
   // bash takes a socket for stdin, as node gives it, for a remote shell and reads its bashrc.
-  const options = { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] } as const;
+  const options = { encoding: "utf8" as const, stdio: ["ignore" as const, "pipe" as const, "inherit" as const] };
   return execFileSync("bash", ["-euo", "pipefail", "-c", script, "bash", ...args], options).trimEnd();
 }
 

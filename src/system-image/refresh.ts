@@ -4,10 +4,10 @@ import type { Config } from "../config/config.ts";
 import { ReleaseStack } from "../host/disposal.ts";
 import { hasCode, messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
-import { openCacheFolder } from "./cache-folder.ts";
+import { type CacheFolder, openCacheFolder } from "./cache-folder.ts";
 import { ageInDays, isPinned } from "./expiry.ts";
-import { judgeTar } from "./integrity.ts";
-import { type BuiltManifest, readManifest, stampOf, writeManifest } from "./manifest.ts";
+import { judgeTar, openChecked } from "./integrity.ts";
+import { type BuiltManifest, type Manifest, stampOf, writeManifest } from "./manifest.ts";
 import { askArchive, canPrefetch, type Offer } from "./prefetch.ts";
 import { preflight } from "./preflight.ts";
 import { lockForWork, rebuild, wantedAgain } from "./rebuild.ts";
@@ -49,8 +49,9 @@ async function refreshOne(host: Host, config: Config, name: string, all: boolean
   const reason = await reasonToKeep(config, folder.tar(name), all);
   if (reason !== undefined) return { name, outcome: reason === "fresh" ? "fresh" : "kept", reason };
   await using _lock = await lockForWork(host, { folder, name });
-  const manifest = await readManifest(folder.manifest(name));
-  if (manifest?.kind !== "built") return { name, outcome: "kept", reason: "an administrator's own" };
+  const manifest = await currentManifest(host, folder, name);
+  if (manifest === undefined) return { name, outcome: "kept", reason: "damaged: the next create makes it anew" };
+  if (manifest.kind === "adopted") return { name, outcome: "kept", reason: "an administrator's own" };
   const again = await reasonToKeep(config, folder.tar(name), all);
   if (again !== undefined) return { name, outcome: "fresh", reason: again };
   const wanted = wantedAgain(config, name, manifest.key);
@@ -61,6 +62,13 @@ async function refreshOne(host: Host, config: Config, name: string, all: boolean
   }
   await rebuild(host, wanted);
   return { name, outcome: "rebuilt" };
+}
+
+// Looked at as a create does: an edit since the manifest was written must not be lost.
+async function currentManifest(host: Host, folder: CacheFolder, name: string): Promise<Manifest | undefined> {
+  const tar = await openChecked(host, folder, name, true);
+  await tar?.file.close();
+  return tar?.manifest;
 }
 
 async function reasonToKeep(config: Config, tar: string, all: boolean): Promise<string | undefined> {

@@ -11,7 +11,7 @@ const needs = { packages: [], filesystem: "ext4", bootloader: "none" } as const;
 
 /** Bootstraps into a cache of its own; the packages downloaded are shared by the tests of this file. */
 async function bootstrap(host: TestHost, cacheDir: string, changes: Partial<Config>): Promise<string> {
-  await using system = await acquireSystem(host, testConfig(cacheDir, changes), needs);
+  await using system = await acquireSystem(host, testConfig(cacheDir, { debsCacheSizeMiB: 0, ...changes }), needs);
   expect(system.origin).toContain(cacheDir);
   return join(
     cacheDir,
@@ -97,7 +97,7 @@ describe("a cold bootstrap", () => {
   test("fails with debootstrap's own words and leaves nothing but locks", async () => {
     const host = testHost();
     const cacheDir = join(host.directory, "cache");
-    const config = testConfig(cacheDir, { extraPackages: ["no-such-package-anywhere"] });
+    const config = testConfig(cacheDir, { debsCacheSizeMiB: 0, extraPackages: ["no-such-package-anywhere"] });
     await expect(acquireSystem(host, config, needs)).rejects.toThrow(/no-such-package-anywhere/);
     expect(readdirSync(join(cacheDir, "scratch"))).toEqual([]);
     expect(readdirSync(cacheDir).sort()).toEqual(["locks", "scratch"]);
@@ -106,7 +106,7 @@ describe("a cold bootstrap", () => {
   test("goes through PROXY, and says what a dead one gave", async () => {
     const host = testHost();
     const config = testConfig(join(host.directory, "cache"), { proxy: "http://127.0.0.1:9/" });
-    await expect(acquireSystem(host, config, needs)).rejects.toThrow(/InRelease|Release file/);
+    await expect(acquireSystem(host, config, needs)).rejects.toThrow(/release file/i);
     expect(host.logged()).toMatch(/127\.0\.0\.1/);
   });
 });

@@ -1,0 +1,386 @@
+import { spawn } from "node:child_process";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { beforeEach, describe, expect, test } from "vitest";
+import type { Config } from "../../src/config/config.ts";
+import { acquireSystem } from "../../src/system-image/acquire.ts";
+import { listCaches } from "../../src/system-image/cache-list.ts";
+import { pruneCaches } from "../../src/system-image/prune.ts";
+import { refreshCaches } from "../../src/system-image/refresh.ts";
+import { verifyCaches } from "../../src/system-image/verify-caches.ts";
+import { seedCache } from "../fixtures/bootstrapped-cache.ts";
+import { testConfig } from "../fixtures/config.ts";
+import { diskFile, loopOn, sh } from "../fixtures/loop-disk.ts";
+import { fakeCommands, temporaryDirectory, testHost, type TestHost } from "../fixtures/test-host.ts";
+
+const needs = { packages: [], filesystem: "ext4", bootloader: "none" } as const;
+const day = 24 * 60 * 60 * 1000;
+
+/** A debootstrap that takes half a second and makes a system of two files; `dates` tells one run from another. */
+const fakeDebootstrap = `
+  for last; do :; done
+  tree=$last; case $last in http*) shift $(($# - 2)); tree=$1;; esac
+  sleep 0.5
+  mkdir -p "$tree/var/lib/dpkg" "$tree/etc/ssh" "$tree/var/lib/systemd" "$tree/etc/apt" "$tree/usr/sbin"
+  date +%s%N >"$tree/etc/debian_version"
+  printf 'Package: base\\nStatus: install ok installed\\nVersion: 1\\n' >"$tree/var/lib/dpkg/status"
+  echo key >"$tree/etc/ssh/ssh_host_rsa_key"; echo id >"$tree/etc/machine-id"; echo seed >"$tree/var/lib/systemd/random-seed"
+  printf '#!/bin/sh\\nexit 101\\n' >"$tree/usr/sbin/policy-rc.d"`;
+
+let host: TestHost;
+let cacheDir: string;
+let tar: string;
+let manifest: string;
+let runs: () => number;
+
+beforeEach(() => {
+  // apt-get fails, so that nothing is fetched beforehand.
+  const fake = fakeCommands({ debootstrap: fakeDebootstrap, "apt-get": "exit 100" });
+  host = testHost({ path: fake.path });
+  runs = () => fake.calls().filter((call) => call.startsWith("debootstrap ")).length;
+  cacheDir = join(host.directory, "cache");
+  tar = join(cacheDir, "cache-trixie-amd64.tar");
+  manifest = join(cacheDir, "cache-trixie-amd64.manifest.json");
+});
+
+function config(changes: Partial<Config> = {}): Config {
+  return testConfig(cacheDir, {
+    arch: "amd64",
+    mirror: "http://mirror.example.com/debian",
+    keyring: "/etc/hostname",
+    ...changes,
+  });
+}
+
+/** Acquires a system and returns where it came from. */
+async function acquire(changes: Partial<Config> = {}): Promise<string> {
+  await using system = await acquireSystem(host, config(changes), needs);
+  return system.origin;
+}
+
+/** A tar that an administrator made by hand. */
+function ownTar(path: string): void {
+  mkdirSync(cacheDir, { recursive: true });
+  const tree = temporaryDirectory();
+  mkdirSync(join(tree, "etc"));
+  writeFileSync(join(tree, "etc/own"), "own\n");
+  sh(`tar -C "$1" -cf "$2" .`, tree, path);
+}
+
+function fileIn(path: string, member: string): string {
+  return sh(`tar -xOf "$1" "./$2"`, path, member);
+}
+
+describe("a cold start", () => {
+  test("leaves a tar and its manifest, without identity, and the next one uses them", async () => {
+    expect(await acquire()).toContain(tar);
+    expect(await acquire()).toContain(tar);
+    expect(runs()).toBe(1);
+    expect(readdirSync(cacheDir).sort()).toEqual([
+      "cache-trixie-amd64.manifest.json",
+      "cache-trixie-amd64.tar",
+      "locks",
+      "scratch",
+    ]);
+    expect(readdirSync(join(cacheDir, "scratch"))).toEqual([]);
+    expect(statSync(tar).mode & 0o777).toBe(0o644);
+    expect(fileIn(tar, "etc/machine-id")).toBe("");
+    const members = sh(`tar -tf "$1"`, tar);
+    expect(members).not.toMatch(/ssh_host|random-seed|policy-rc/);
+    expect(JSON.parse(readFileSync(manifest, "utf8"))).toMatchObject({
+      kind: "built",
+      key: { suite: "trixie", arch: "amd64", engine: "debootstrap" },
+      packages: { base: "1" },
+      sha256: sh(`sha256sum <"$1" | cut -d' ' -f1`, tar),
+    });
+  });
+
+  test("is made once by any number of processes at once; the others wait and say so", async () => {
+    const origins = await Promise.all([1, 2, 3, 4, 5].map(() => acquire()));
+    expect(new Set(origins).size).toBe(1);
+    expect(runs()).toBe(1);
+    expect(host.logged()).toContain("waiting for it");
+  });
+
+  test("is taken over by one that waits when the first one fails", async () => {
+    const failing = fakeCommands({ debootstrap: "sleep 1; exit 1", "apt-get": "exit 100" });
+    const first = testHost({ path: failing.path });
+    const failed = expect(acquireSystem(first, config(), needs)).rejects.toThrow("debootstrap failed");
+    await sleep(500);
+    expect(await acquire()).toContain(tar);
+    await failed;
+    expect(host.logged()).toContain("waiting for it");
+    expect(runs()).toBe(1);
+  });
+
+  test("keeps a cache with GENERATE_CACHE=no as little as it needs one, but uses one that is there", async () => {
+    expect(await acquire({ generateCache: false })).toContain("debootstrap from");
+    expect(existsSync(tar)).toBe(false);
+    await acquire();
+    expect(await acquire({ generateCache: false })).toContain(tar);
+  });
+
+  test("goes on with a warning when the cache cannot be written", async () => {
+    mkdirSync(cacheDir);
+    sh(`mount -t tmpfs -o size=16k none "$1"`, cacheDir);
+    try {
+      const device = loopOn(diskFile(join(host.directory, "disk"), 64));
+      await using system = await acquireSystem(host, config({ scratchDir: temporaryDirectory() }), needs);
+      await using target = await system.populate(device);
+      expect(readFileSync(join(target.path, "etc/debian_version"), "utf8")).toMatch(/^\d+\n$/);
+      expect(host.logged()).toMatch(/warning: the cache .* could not be written/);
+    } finally {
+      sh(`umount "$1"`, cacheDir);
+    }
+  });
+});
+
+describe("the key", () => {
+  test("keeps variants of one suite apart, and each finds its own again", async () => {
+    const origins = { EXTRA_PKGS: { kind: "file", path: "/nonexistent/variants/v.conf" } } as const;
+    const variant = { variant: "v", extraPackages: ["less"], origins };
+    const [plain, own] = [await acquire(), await acquire(variant)];
+    expect(own).not.toBe(plain);
+    expect(own).toMatch(/cache-trixie-amd64-[0-9a-f]{10}\.tar/);
+    expect([await acquire(), await acquire(variant)]).toEqual([plain, own]);
+    expect(runs()).toBe(2);
+  });
+
+  test("makes the plain cache anew when the settings changed", async () => {
+    await acquire();
+    await acquire({ extraPackages: ["less"] });
+    expect(runs()).toBe(2);
+    expect(JSON.parse(readFileSync(manifest, "utf8"))).toMatchObject({ key: { packages: ["less"] } });
+  });
+
+  test("does not touch an administrator's own tar, which serves every configuration, with a warning what for", async () => {
+    ownTar(tar);
+    expect(await acquire()).toContain(tar);
+    expect(host.logged()).not.toContain("warning");
+    const origins = { EXTRA_PKGS: { kind: "file", path: "/etc/default/x" } } as const;
+    expect(await acquire({ extraPackages: ["less"], origins })).toContain(tar);
+    expect(host.logged()).toMatch(/warning: .* an administrator's own; whether it fits EXTRA_PKGS is not known/);
+    expect(runs()).toBe(0);
+  });
+});
+
+describe("integrity", () => {
+  test("a tar that ends early is set aside and made anew", async () => {
+    await acquire();
+    truncateSync(tar, 2048);
+    expect(await acquire()).toContain(tar);
+    expect(host.logged()).toMatch(/warning: the cache .* is damaged .*ends early.*: set aside as .*\.damaged/);
+    expect(existsSync(`${tar}.damaged`)).toBe(true);
+    expect(runs()).toBe(2);
+  });
+
+  test("an administrator's tar that ends early is set aside, too", async () => {
+    ownTar(tar);
+    truncateSync(tar, 1800);
+    await acquire();
+    expect(host.logged()).toContain("is damaged");
+    expect(runs()).toBe(1);
+  });
+
+  test("bytes that changed although size, time and inode did not are found", async () => {
+    await acquire();
+    const { atime, mtime, ino, size } = statSync(tar);
+    sh(`printf X | dd of="$1" bs=1 seek=1500 conv=notrunc status=none`, tar);
+    utimesSync(tar, atime, mtime);
+    sh(
+      `touch -d "@$2" "$1"`,
+      tar,
+      (JSON.parse(readFileSync(manifest, "utf8")) as { stamp: { modified: string } }).stamp.modified.replace(
+        /(\d{9})$/,
+        ".$1",
+      ),
+    );
+    expect(statSync(tar)).toMatchObject({ ino, size });
+    await acquire();
+    expect(host.logged()).toContain("is damaged (its bytes changed although its size, time and inode did not)");
+    expect(runs()).toBe(2);
+  });
+
+  test("a readable tar that somebody rewrote is an administrator's edit: used, said once, and what derives from it dropped", async () => {
+    await acquire();
+    const image = join(cacheDir, "cache-trixie-amd64.ext4-0123456789.img");
+    writeFileSync(image, "");
+    ownTar(tar);
+    expect(await acquire()).toContain(tar);
+    expect(existsSync(image)).toBe(false);
+    await acquire();
+    expect(host.logged().match(/was edited/g)).toHaveLength(1);
+    expect(fileIn(tar, "etc/own")).toBe("own");
+    expect(runs()).toBe(1);
+  });
+
+  test("a tar that was only copied or touched is read once and then known", async () => {
+    await acquire();
+    copyFileSync(tar, `${tar}.copy`);
+    rmSync(tar);
+    sh(`mv "$1.copy" "$1"`, tar);
+    await acquire();
+    await acquire();
+    expect(host.logged().match(/info: check .*cache-trixie/g)).toHaveLength(1);
+    expect(runs()).toBe(1);
+  });
+
+  test("deleting only the tar drops what belongs to it", async () => {
+    await acquire();
+    const image = join(cacheDir, "cache-trixie-amd64.ext4-0123456789.img");
+    writeFileSync(image, "");
+    rmSync(tar);
+    await acquire();
+    expect(existsSync(image)).toBe(false);
+    expect(runs()).toBe(2);
+  });
+});
+
+describe("age", () => {
+  function age(days: number): void {
+    const then = new Date(Date.now() - days * day);
+    utimesSync(tar, then, then);
+  }
+
+  test("a cache older than CLEAN_CACHE days is made anew, with no limit or without write permission it is used", async () => {
+    await acquire();
+    age(20);
+    await acquire({ cleanCacheDays: undefined });
+    chmodSync(tar, 0o444);
+    await acquire();
+    expect(runs()).toBe(1);
+    chmodSync(tar, 0o644);
+    age(20);
+    await acquire();
+    expect(runs()).toBe(2);
+  });
+
+  test("a reader keeps its tar when it expires or is replaced meanwhile", async () => {
+    await acquire();
+    const device = loopOn(diskFile(join(host.directory, "disk"), 64));
+    await using system = await acquireSystem(host, config(), needs);
+    const version = fileIn(tar, "etc/debian_version");
+    age(20);
+    await pruneCaches(host, config());
+    expect(existsSync(tar)).toBe(false);
+    await acquire();
+    await using target = await system.populate(device);
+    expect(readFileSync(join(target.path, "etc/debian_version"), "utf8").trim()).toBe(version);
+  });
+
+  test("refresh renews what is nearly too old, and leaves alone what is not or is not ours", async () => {
+    await acquire();
+    const before = fileIn(tar, "etc/debian_version");
+    expect(await refreshCaches(host, config(), false)).toEqual([
+      { name: "cache-trixie-amd64", outcome: "fresh", reason: "fresh" },
+    ]);
+    age(13);
+    expect(await refreshCaches(host, config(), false)).toEqual([{ name: "cache-trixie-amd64", outcome: "rebuilt" }]);
+    expect(fileIn(tar, "etc/debian_version")).not.toBe(before);
+    ownTar(tar);
+    age(13);
+    expect(await refreshCaches(host, config(), false)).toMatchObject([
+      { outcome: "kept", reason: "an administrator's own" },
+    ]);
+  });
+});
+
+test("verify reads everything, sets aside what is damaged and removes damaged images", async () => {
+  seedCache(cacheDir);
+  const device = loopOn(diskFile(join(host.directory, "disk"), 1024));
+  {
+    await using system = await acquireSystem(host, config(), needs);
+    await using _target = await system.populate(device);
+  }
+  const image = join(
+    cacheDir,
+    readdirSync(cacheDir).find((name) => name.endsWith(".img"))!,
+  );
+  expect(await verifyCaches(host, config())).toEqual([
+    { path: tar, outcome: "whole" },
+    { path: image, outcome: "whole" },
+  ]);
+  expect(await listCaches(config())).toMatchObject([
+    { path: tar, origin: "administrator", state: "valid", images: [{ path: image }] },
+  ]);
+  sh(`printf X | dd of="$1" bs=1 seek=1000000 conv=notrunc status=none`, image);
+  expect(await verifyCaches(host, config())).toMatchObject([{ outcome: "whole" }, { path: image, outcome: "damaged" }]);
+  expect(existsSync(image)).toBe(false);
+});
+
+test("an image whose bytes changed is made anew before it is used", async () => {
+  seedCache(cacheDir);
+  const device = loopOn(diskFile(join(host.directory, "disk"), 1024));
+  const put = async (): Promise<void> => {
+    await using system = await acquireSystem(host, config(), needs);
+    await using _target = await system.populate(device);
+  };
+  await put();
+  const image = join(
+    cacheDir,
+    readdirSync(cacheDir).find((name) => name.endsWith(".img"))!,
+  );
+  sh(`printf X | dd of="$1" bs=1 seek=1000000 conv=notrunc status=none`, image);
+  await put();
+  expect(host.logged()).toMatch(/warning: the image .* is damaged \(its bytes changed\)/);
+  expect(host.logged().match(/make the ext4 image/g)!.length).toBeGreaterThanOrEqual(2);
+  expect(sh("e2fsck -fn $1 2>&1", device)).toMatch(/: \d+\/\d+ files/);
+});
+
+test("prune removes what has no tar, what is damaged and what is half-written", async () => {
+  await acquire();
+  const useless = [
+    "cache-x-amd64.manifest.json",
+    "cache-x-amd64.ext4-0123456789.img",
+    "cache-x-amd64.tar.damaged",
+    "cache-y-amd64.tar.partial",
+  ];
+  for (const name of useless) writeFileSync(join(cacheDir, name), "");
+  writeFileSync(join(cacheDir, "notes"), "");
+  const { files } = await pruneCaches(host, config());
+  expect(files).toEqual(useless.slice(0, 3).sort());
+  expect(readdirSync(cacheDir).sort()).toEqual([
+    "cache-trixie-amd64.manifest.json",
+    "cache-trixie-amd64.tar",
+    "locks",
+    "notes",
+    "scratch",
+  ]);
+});
+
+test("a bootstrap killed outright leaves nothing that the next one does not remove", async () => {
+  const script = join(temporaryDirectory(), "acquire.mts");
+  const source = new URL("../../src/system-image/acquire.ts", import.meta.url).pathname;
+  writeFileSync(
+    script,
+    `import { acquireSystem } from ${JSON.stringify(source)};
+     import { createLog } from ${JSON.stringify(source.replace("system-image/acquire", "host/log"))};
+     import { openJournal } from ${JSON.stringify(source.replace("system-image/acquire", "host/journal"))};
+     const [path, runDir, config, needs] = JSON.parse(process.argv[2]);
+     const host = { path, runDir, log: createLog({}), signal: new AbortController().signal, journal: openJournal(runDir) };
+     await acquireSystem(host, config, needs);`,
+  );
+  const slow = fakeCommands({ debootstrap: `${fakeDebootstrap}; sleep 60`, "apt-get": "exit 100" });
+  const argument = JSON.stringify([slow.path, join(host.directory, "run2"), config(), needs]);
+  const child = spawn("node_modules/.bin/tsx", [script, argument], { stdio: "ignore", detached: true });
+  const scratch = join(cacheDir, "scratch/cache-trixie-amd64/tree/etc/machine-id");
+  while (!existsSync(scratch)) await sleep(50);
+  process.kill(-child.pid!, "SIGKILL");
+  await new Promise((resolve) => child.once("exit", resolve));
+  expect(await acquire()).toContain(tar);
+  expect(readdirSync(join(cacheDir, "scratch"))).toEqual([]);
+  expect(readdirSync(cacheDir).filter((name) => name.endsWith(".partial"))).toEqual([]);
+});
