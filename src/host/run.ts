@@ -162,7 +162,9 @@ function stdinOf(options: RunOptions): "ignore" | "pipe" | number {
 
 function follow(host: Host, child: Child, options: RunOptions, tail: Tail): void {
   const listen = (stream: Readable | null | undefined, toLog: boolean): void => {
-    const lines = wholeLines(host.log.raw);
+    const lines = wholeLines((text) => {
+      host.log.raw(text);
+    });
     stream?.on("data", (chunk: Buffer) => {
       tail.add(chunk);
       if (toLog) lines.add(chunk);
@@ -173,11 +175,16 @@ function follow(host: Host, child: Child, options: RunOptions, tail: Tail): void
   if (options.stdout === "log") listen(child.stdout, true);
 }
 
+interface Lines {
+  readonly add: (chunk: Buffer) => void;
+  readonly end: () => void;
+}
+
 const longestLine = 65_536;
 
 // The log masks passwords in what it is given: a piece that ends in the middle of one would show its rest, and one that
 // ends in the middle of a character would spoil it.
-function wholeLines(write: (text: string) => void): { add(chunk: Buffer): void; end(): void } {
+function wholeLines(write: (text: string) => void): Lines {
   const decoder = new StringDecoder("utf8");
   let rest = "";
   const put = (length: number): void => {
