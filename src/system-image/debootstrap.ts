@@ -36,7 +36,7 @@ export async function runDebootstrap(host: Host, config: Config, task: Debootstr
   command.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
     const lines = (rest + chunk).split("\n");
     rest = lines.pop() ?? "";
-    lines.forEach(progress.line);
+    for (const line of lines) progress.line(line);
   });
   try {
     await command.done;
