@@ -78,13 +78,14 @@ describe.each([
 
   test("export and import restore it on a larger disk", async () => {
     const variables = { EXPORT_DEVICE: "/dev/vdb", EXPORT_INDEX: "0" };
+    const out = `>${backups}/0 2>/root/log`;
     await vm.succeed(
-      `${asGaneti("export", "/dev/vdb", variables)} >${backups}/0 2>/root/log; s=$?; tail -n 20 /root/log; (exit $s)`,
+      `${asGaneti("export", "/dev/vdb", variables, out)} || { tail -n 20 /root/log; false; }`,
       15 * minutes,
     );
     expect(await vm.succeed(`tar -tf ${backups}/0 | head -n 1`)).toBe(".ganeti-instance-debootstrap/manifest.json");
     const target = { IMPORT_DEVICE: "/dev/vdc", IMPORT_INDEX: "0" };
-    await vm.succeed(`${asGaneti("import", "/dev/vdc", target)} <${backups}/0`, 15 * minutes);
+    await vm.succeed(asGaneti("import", "/dev/vdc", target, `<${backups}/0`), 15 * minutes);
     await vm.succeed("partx --update /dev/vdc; udevadm settle");
     expect(await guestOn(`/dev/vdc${number}`)).toBe(await guestOn(`/dev/vdb${number}`));
     const sizes = await vm.succeed(`lsblk -bno SIZE /dev/vdb${number} /dev/vdc${number}`);
