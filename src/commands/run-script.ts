@@ -66,7 +66,9 @@ async function perform(host: Host, request: OsRequest, place: Installation): Pro
   requireRoot();
   openRunDirectory(host);
   if (!hasPrivateMounts()) host.log.warn("running without a mount namespace of its own: a SIGKILL could leave mounts");
-  const [config] = await Promise.all([loadConfig(host, request, place), recoverDeadRuns(host)]);
+  // Not at once: what a recovery says must not come after the reason why the run failed.
+  await recoverDeadRuns(host);
+  const config = await loadConfig(host, request, place);
   switch (request.action) {
     case "create":
       await create(host, request, config, place);
