@@ -1,12 +1,13 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { CommandError, KnownError } from "../host/errors.ts";
+import { KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { openRoot } from "../host/rooted-files.ts";
 import { runDebootstrap } from "./debootstrap.ts";
 import { scrubIdentity } from "./identity.ts";
 import { runMmdebstrap } from "./mmdebstrap.ts";
 import { prefetch, type Prefetched } from "./prefetch.ts";
+import { installLists, packLists } from "./package-lists.ts";
 import type { Archive } from "./preflight.ts";
 import { removeTree } from "./scratch.ts";
 import { tidyTree } from "./tidy.ts";
@@ -26,11 +27,14 @@ export interface Workplace {
 export async function bootstrapTree(host: Host, wanted: Wanted, archive: Archive, place: Workplace): Promise<void> {
   const { config } = wanted;
   const fetched = place.downloads === undefined ? undefined : await prefetch(host, wanted, archive, place.downloads);
+  const packed = `${place.log}.lists`;
+  const packing = fetched === undefined ? undefined : packLists(fetched.lists, packed);
   await host.log.phase(`bootstrap ${config.suite} ${config.arch} with ${config.bootstrap}`, () =>
-    bootstrapFrom(host, wanted, archive, place, fetched),
+    bootstrapFrom(host, wanted, archive, place, fetched).finally(() => packing),
   );
   const files = openRoot(place.tree);
   await tidyTree(files, config, archive.mirror);
+  if (fetched !== undefined) await installLists(packed, place.tree);
   await scrubIdentity(files);
 }
 
@@ -99,7 +103,7 @@ async function spareSyncs({ config }: Wanted, tree: string): Promise<void> {
 }
 
 function lacksPackages(error: unknown): boolean {
-  const text = error instanceof CommandError ? error.outcome.said : error instanceof KnownError ? error.message : "";
+  const text = error instanceof KnownError ? error.message : "";
   return /Couldn't (?:find these debs|download)|Unable to (?:locate package|correct problems)|unmet dependencies/.test(
     text,
   );

@@ -1,7 +1,9 @@
 import type { Config } from "../config/config.ts";
+import { CommandError, KnownError, quoteArgv } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
-import { run } from "../host/run.ts";
+import { start } from "../host/run.ts";
 import { engineEnvironment } from "./engine-environment.ts";
+import { readMmdebstrapProgress } from "./mmdebstrap-progress.ts";
 
 /** What mmdebstrap is to do. */
 export interface MmdebstrapTask {
@@ -13,10 +15,33 @@ export interface MmdebstrapTask {
   readonly options: readonly string[];
 }
 
-/** Runs mmdebstrap to its end. Throws CommandError with its last words. */
+/** Runs mmdebstrap to its end. Throws KnownError with its last words. */
 export async function runMmdebstrap(host: Host, config: Config, task: MmdebstrapTask): Promise<void> {
-  const [command, ...args] = mmdebstrapArgv(config, task);
-  await run(host, [command, ...args], { isolated: true, env: engineEnvironment(config) });
+  const argv = mmdebstrapArgv(config, task);
+  const progress = readMmdebstrapProgress(host.log);
+  const command = start(host, ["sh", "-c", 'exec "$@" 2>&1', "mmdebstrap", ...argv], {
+    isolated: true,
+    stdout: "pipe",
+    env: engineEnvironment(config),
+  });
+  let rest = "";
+  command.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
+    const lines = (rest + chunk).split(/[\r\n]+/);
+    rest = lines.pop() ?? "";
+    lines.forEach(progress.line);
+  });
+  try {
+    await command.done;
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    const words = progress.last.map((line) => `    ${line}`).join("\n");
+    throw new KnownError(`mmdebstrap failed:\n${words}`, {
+      cause: error,
+      hint: `the command was: ${quoteArgv(argv)}`,
+    });
+  } finally {
+    progress.end();
+  }
 }
 
 /**
@@ -35,6 +60,8 @@ export function mmdebstrapArgv(config: Config, task: MmdebstrapTask): readonly [
     "--format=directory",
     "--variant=important",
     "--dpkgopt=force-unsafe-io",
+    // Kept as debootstrap keeps them: hooks install packages without an update before.
+    "--skip=cleanup/apt/lists",
     `--architectures=${config.arch}`,
     ...(packages.length === 0 ? [] : [`--include=${packages.join(",")}`]),
     ...(keyring === "" || !checkSignatures ? [] : [`--keyring=${keyring}`]),

@@ -17,6 +17,8 @@ export interface Prefetched {
   readonly mirror: string;
   /** A suite script for debootstrap that takes the packages from here. */
   readonly script: string;
+  /** Directory with the archive's own indices, as apt keeps them. */
+  readonly lists: string;
 }
 
 /** What the archive offers now for one system. */
@@ -96,7 +98,8 @@ async function fetchAll(host: Host, wanted: Wanted, archive: Archive, directory:
   const mirrored = all.map((deb) => ({ component: deb.component, package: deb, path: join(debs, debName(deb)) }));
   const script = join(directory, "suite-script");
   await writeSuiteScript(script, mirrored);
-  return { mirror: await writeLocalMirror(join(directory, "mirror"), config, offer.release, mirrored), script };
+  const mirror = await writeLocalMirror(join(directory, "mirror"), config, offer.release, mirrored);
+  return { mirror, script, lists: join(directory, "apt/lists") };
 }
 
 async function keepOrWarn(host: Host, { config, folder }: Wanted, debs: string): Promise<void> {

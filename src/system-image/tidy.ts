@@ -3,7 +3,7 @@ import type { Config } from "../config/config.ts";
 import type { RootedFiles } from "../host/rooted-files.ts";
 
 /**
- * What a bootstrap leaves that belongs to the node, to the moment or to nobody: downloaded packages and indices, logs,
+ * What a bootstrap leaves that belongs to the node, to the moment or to nobody: downloaded packages, logs,
  * backups of dpkg's and debconf's databases, the node's own name.
  */
 const leftovers: readonly { readonly directory: string; readonly pattern: RegExp }[] = [
@@ -17,13 +17,11 @@ const leftovers: readonly { readonly directory: string; readonly pattern: RegExp
   { directory: "/var/cache/debconf", pattern: /-old$/ },
   { directory: "/var/cache/ldconfig", pattern: /^aux-cache$/ },
   { directory: "/var/lib/apt", pattern: /^extended_states$/ },
-  { directory: "/var/lib/apt/lists", pattern: /./ },
+  { directory: "/var/lib/apt/lists", pattern: /^lock$/ },
   { directory: "/var/lib/dpkg", pattern: /-old$|^lock$|^lock-frontend$|^available$|^cmethopt$/ },
   { directory: "/var/log", pattern: /^(?:bootstrap|dpkg|alternatives|fontconfig)\.log$/ },
   { directory: "/var/log/apt", pattern: /./ },
 ];
-
-const kept = new Set(["auxfiles"]);
 
 /** Directories of apt that the engines make with different modes; apt gives them to its own user when it runs. */
 const aptDirectories = ["/var/cache/apt/archives/partial", "/var/lib/apt/lists/partial"] as const;
@@ -32,7 +30,7 @@ const aptDirectories = ["/var/cache/apt/archives/partial", "/var/lib/apt/lists/p
 export async function tidyTree(files: RootedFiles, config: Config, mirror: string): Promise<void> {
   for (const { directory, pattern } of leftovers) {
     for (const name of await files.list(directory)) {
-      if (pattern.test(name) && !kept.has(name)) await files.remove(posix.join(directory, name), { recursive: true });
+      if (pattern.test(name)) await files.remove(posix.join(directory, name), { recursive: true });
     }
   }
   for (const directory of aptDirectories) {
