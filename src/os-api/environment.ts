@@ -156,6 +156,11 @@ function countProblems(
   if (action === "create" && first?.role !== undefined && first.role !== "") {
     problems.push(`disk 0 is no root disk: its role is ${first.role} (DISK_0_ROLE)`);
   }
+  const asked = index === undefined ? undefined : disks[index];
+  if ((action === "export" || action === "import") && asked?.role !== undefined) {
+    const number = String(asked.index);
+    problems.push(`disk ${number} is not for ${action}: its role is ${asked.role} (DISK_${number}_ROLE)`);
+  }
   const variable = action === "import" ? "IMPORT_INDEX" : "EXPORT_INDEX";
   if (index !== undefined && count !== undefined && index >= count) {
     problems.push(`${variable}=${given[variable] ?? ""} is no disk: DISK_COUNT=${String(count)}`);

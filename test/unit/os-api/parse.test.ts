@@ -370,6 +370,16 @@ describe("variables (OS API 10 and later)", () => {
     ["create", { INSTANCE_NAME: "a\nb" }, 'INSTANCE_NAME contains a space, a newline or a control character: "a\\nb"'],
     ["rename", { OLD_INSTANCE_NAME: "a/b" }, 'OLD_INSTANCE_NAME contains a slash: "a/b"'],
     ["create", { DISK_0_ROLE: "firmware" }, "disk 0 is no root disk: its role is firmware (DISK_0_ROLE)"],
+    [
+      "import",
+      { IMPORT_INDEX: "1", DISK_1_ROLE: "firmware" },
+      "disk 1 is not for import: its role is firmware (DISK_1_ROLE)",
+    ],
+    [
+      "export",
+      { EXPORT_INDEX: "1", DISK_1_ROLE: "firmware" },
+      "disk 1 is not for export: its role is firmware (DISK_1_ROLE)",
+    ],
     ["import", { IMPORT_INDEX: "2" }, "IMPORT_INDEX=2 is no disk: DISK_COUNT=2"],
     ["import", { IMPORT_INDEX: "x" }, "IMPORT_INDEX=x is no number"],
     ["export", { EXPORT_INDEX: "7" }, "EXPORT_INDEX=7 is no disk: DISK_COUNT=2"],
