@@ -72,9 +72,17 @@ export async function packImage(from: FileHandle, to: FileHandle, facts: Omit<Im
   await to.write(head, 0, head.length, 0);
 }
 
-/** Writes the image's blocks to where they belong on `device`. */
-export async function unpackImage(image: OpenImage, device: FileHandle): Promise<void> {
-  await copyExtents(image.file, image.dataOffset, device, 0, image.header, { packed: "source" });
+/** Writes the image's blocks to where they belong on `device`; `progress` is told how many bytes were handled. */
+export async function unpackImage(
+  image: OpenImage,
+  device: FileHandle,
+  progress: (bytes: number) => void = () => undefined,
+): Promise<void> {
+  let bytes = 0;
+  const seen = (chunk: Buffer): void => {
+    progress((bytes += chunk.length));
+  };
+  await copyExtents(image.file, image.dataOffset, device, 0, image.header, { packed: "source", seen });
 }
 
 /** SHA-256 of the blocks as they are in the file. */

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { readBlockDevice } from "../devices/block-device.ts";
 import type { Host } from "../host/host.ts";
 import { run } from "../host/run.ts";
-import { type OpenImage, unpackImage } from "./image-file.ts";
+import { dataBytes, type OpenImage, unpackImage } from "./image-file.ts";
 
 /**
  * Puts an image on `device`: the old content discarded as mkfs does, the used blocks copied, a UUID of its own, the
@@ -13,8 +13,12 @@ export async function writeImage(host: Host, image: OpenImage, device: string): 
   await discard(host, device);
   const target = await open(device, "r+");
   try {
-    await unpackImage(image, target);
+    const all = dataBytes(image.header);
+    await unpackImage(image, target, (bytes) => {
+      host.log.progress(`writing the system: ${String(Math.floor((100 * bytes) / all))} %`);
+    });
   } finally {
+    host.log.progress(undefined);
     await target.close();
   }
   // Before the size: with metadata checksums every inode table is written anew.

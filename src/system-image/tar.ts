@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
@@ -23,13 +24,22 @@ export async function packTree(host: Host, directory: string, file: FileHandle):
 
 /** Unpacks a tar, read from the start of `tar`, into the empty directory `directory`. */
 export async function unpackTar(host: Host, tar: FileHandle, directory: string): Promise<void> {
-  await run(
-    host,
-    ["tar", "--extract", "--file=-", "--preserve-permissions", `--directory=${directory}`, ...attributes],
-    {
-      stdin: tar.fd,
-    },
-  );
+  const { size } = await tar.stat();
+  const shown = setInterval(() => {
+    host.log.progress(`unpacking the system: ${String(Math.floor((100 * positionOf(tar)) / size))} %`);
+  }, 200);
+  try {
+    const argv = ["tar", "--extract", "--file=-", "--preserve-permissions", `--directory=${directory}`, ...attributes];
+    await run(host, argv as [string, ...string[]], { stdin: tar.fd });
+  } finally {
+    clearInterval(shown);
+    host.log.progress(undefined);
+  }
+}
+
+// The offset belongs to the open file description that tar shares with us.
+function positionOf(file: FileHandle): number {
+  return Number(/^pos:\s+(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${String(file.fd)}`, "utf8"))?.[1] ?? 0);
 }
 
 /** Unpacks an open tar, from its start whatever was read of it before. */
