@@ -5,10 +5,10 @@ import { messageOf } from "../../src/host/errors.ts";
 import { readFailedImportMark } from "../../src/stream/failed-import.ts";
 import { encodeHeader } from "../../src/stream/tar-header.ts";
 import { exportTo, importFrom } from "../fixtures/backup.ts";
+import { sealed } from "../fixtures/forged-stream.ts";
 import { diskTree, guestDisk, inMounted } from "../fixtures/guest-disk.ts";
 import { diskFile, sh } from "../fixtures/loop-disk.ts";
 import { type TestHost, testHost } from "../fixtures/test-host.ts";
-import { createHash } from "node:crypto";
 
 // A small tree, so that hundreds of imports take minutes; its last file ends in 64 KiB of zeros.
 const tree = `mkdir etc; printf 'x' >etc/hostname; head -c 30000 /dev/urandom >data; chattr +i data
@@ -93,12 +93,6 @@ function withManifest(change: (manifest: Record<string, unknown>) => void): Buff
     Buffer.concat([encodeHeader({ name, size: content.length, modified: created }), padded, rest]),
     created,
   );
-}
-
-function sealed(body: Buffer, created: number): Buffer {
-  const line = Buffer.from(`${createHash("sha256").update(body).digest("hex")}  -\n`);
-  const header = encodeHeader({ name: ".ganeti-instance-debootstrap/sha256", size: line.length, modified: created });
-  return Buffer.concat([body, header, line, Buffer.alloc(512 - line.length + 1024)]);
 }
 
 describe("a damaged stream is refused and leaves no guest on the disk", () => {
