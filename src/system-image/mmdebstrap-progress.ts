@@ -2,7 +2,7 @@ import type { Log } from "../host/log.ts";
 
 /** Takes what mmdebstrap says, line by line, and makes phases of it. */
 export interface MmdebstrapProgress {
-  line(text: string): void;
+  line(this: void, text: string): void;
   /** Logs the phase under way. */
   end(): void;
   /** The last lines, for an error. */

@@ -23,8 +23,8 @@ const overheads: Readonly<Record<Config["filesystem"], Overhead>> = {
   ext2: { fixed: 4 * mebibyte, share: 0.07, minimum: 0 },
   ext3: { fixed: 24 * mebibyte, share: 0.07, minimum: 0 },
   ext4: { fixed: 24 * mebibyte, share: 0.07, minimum: 0 },
-  xfs: { fixed: 72 * mebibyte, share: 0.05, minimum: 300 * mebibyte },
-  btrfs: { fixed: 96 * mebibyte, share: 0.05, minimum: 128 * mebibyte },
+  xfs: { fixed: 104 * mebibyte, share: 0.05, minimum: 300 * mebibyte },
+  btrfs: { fixed: 64 * mebibyte, share: 0.05, minimum: 128 * mebibyte },
 };
 
 /** Room for hostname, keys, network files, a boot loader's files and a first start's logs. */

@@ -44,6 +44,14 @@ const rawWrite: Contender = {
     timed(["dd", `if=${join(directory, "raw")}`, `of=${disks[0] ?? ""}`, "bs=4M", "conv=fsync,notrunc", "status=none"]),
 };
 
+const prepareOurs = async (bench: Bench): Promise<void> => {
+  await warmOurs.before?.(bench);
+};
+
+const preparePeer = async (bench: Bench): Promise<void> => {
+  await warmPeer.before?.(bench);
+};
+
 const refresh: Contender = {
   async before(bench) {
     const cache = oursCache(bench, "debootstrap");
@@ -55,9 +63,7 @@ const refresh: Contender = {
 };
 
 const rebuild: Contender = {
-  before: async (bench) => {
-    await warmOurs.before?.(bench);
-  },
+  before: prepareOurs,
   run: (bench) => cacheCommand(bench, "build", "--force"),
 };
 
@@ -114,10 +120,10 @@ const jobs: readonly Job[] = [
     slow: false,
     contenders: {
       ours: {
-        before: warmOurs.before!,
+        before: prepareOurs,
         run: (bench) => allAtOnce(bench, (disk) => createOurs(bench, "debootstrap", disk)),
       },
-      peer: { before: warmPeer.before!, run: (bench) => allAtOnce(bench, (disk) => createPeer(bench, disk)) },
+      peer: { before: preparePeer, run: (bench) => allAtOnce(bench, (disk) => createPeer(bench, disk)) },
     },
     goals: [{ contender: "ours", of: "peer", atMost: 0.5 }],
   },
