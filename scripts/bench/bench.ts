@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import type { Bench, Job } from "./bench-types.ts";
-import { sh, type Timed } from "./machine.ts";
+import { endAll, sh, type Timed } from "./machine.ts";
 import { formatJob, machine, outcomes, type Runs } from "./report.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -43,6 +43,7 @@ async function main(): Promise<void> {
   // The default of these signals would leave the loop devices.
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.once(signal, () => {
+      endAll();
       release(directory, detach);
       process.kill(process.pid, signal);
     });

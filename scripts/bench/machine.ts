@@ -11,6 +11,13 @@ export interface Timed {
   readonly peakMegabytes: number;
 }
 
+const running = new Set<number>();
+
+/** Ends every command under way, with all it started. */
+export function endAll(): void {
+  for (const pid of running) process.kill(-pid, "SIGKILL");
+}
+
 /** Runs a command to its end with only `environment`. Throws with the end of what it said when it fails. */
 export async function timed(
   argv: readonly [string, ...string[]],
@@ -22,7 +29,9 @@ export async function timed(
     cwd: options.cwd,
     env: { PATH: systemPath, ...options.environment },
     stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
   });
+  if (child.pid !== undefined) running.add(child.pid);
   let said = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (text: string) => {
@@ -37,6 +46,7 @@ export async function timed(
     child.once("error", reject).once("close", resolve);
   });
   clearInterval(watch);
+  running.delete(child.pid ?? 0);
   if (code !== 0) throw new Error(`${argv.join(" ")}: exit status ${String(code)}\n${said}`);
   return { seconds: (performance.now() - begin) / 1000, peakMegabytes };
 }

@@ -3,14 +3,14 @@ import { join } from "node:path";
 import { makeFilesystem, readExtFeatures } from "../devices/filesystem.ts";
 import { attachLoop } from "../devices/loop.ts";
 import { mountFilesystem } from "../devices/mount.ts";
-import { ReleaseStack } from "../host/disposal.ts";
+import { type Owned, ReleaseStack } from "../host/disposal.ts";
 import { KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { capture, run } from "../host/run.ts";
 import { blocksPerGroup, imageBlockSize, type ImageGeometry } from "./image-geometry.ts";
 import { type Extent, type ImageHeader, packImage } from "./image-file.ts";
 import type { CheckedTar } from "./integrity.ts";
-import { acquireScratch, type ScratchPlace, scratchPlaces } from "./scratch.ts";
+import { acquireScratch, diskPlace, type Scratch } from "./scratch.ts";
 import { unpackOpenTar } from "./tar.ts";
 import type { Wanted } from "./wanted.ts";
 
@@ -32,7 +32,7 @@ export async function buildImage(
 ): Promise<void> {
   await using stack = new ReleaseStack();
   const bytes = imageBytes(tar, geometry);
-  const scratch = await firstScratch(host, await scratchPlaces(wanted, bytes, tar.name), bytes);
+  const scratch = await requireScratch(host, wanted, tar.name, bytes);
   stack.use(scratch);
   const raw = join(scratch.directory, "image");
   const late = await makeRawImage(host, wanted, tar, geometry, { raw, bytes });
@@ -58,12 +58,10 @@ function imageBytes({ manifest }: CheckedTar, { inodeRatio }: ImageGeometry): nu
   return Math.ceil(Math.max(bytes, minimum, inodes) / groupBytes) * groupBytes;
 }
 
-async function firstScratch(host: Host, places: readonly ScratchPlace[], bytes: number) {
-  for (const place of places) {
-    const scratch = await acquireScratch(host, place, bytes);
-    if (scratch !== undefined) return scratch;
-  }
-  throw new KnownError("no scratch space for a filesystem image");
+async function requireScratch(host: Host, wanted: Wanted, name: string, bytes: number): Promise<Scratch & Owned> {
+  const scratch = await acquireScratch(host, diskPlace(wanted, name), bytes);
+  if (scratch === undefined) throw new KnownError("no scratch space for a filesystem image");
+  return scratch;
 }
 
 async function makeRawImage(

@@ -39,6 +39,17 @@ export async function acquireScratch(
 }
 
 /**
+ * The place on disk for scratch files that a loop device is put on: of a file in a memory scratch the kernel would tell
+ * no path any more once our mount namespace is gone, and recovery could not tell whose device it is.
+ */
+export function diskPlace({ config, folder }: Pick<Wanted, "config" | "folder">, directory: string): ScratchPlace {
+  return {
+    kind: "directory",
+    path: config.scratchDir === "" ? folder.scratch(directory) : join(config.scratchDir, directory),
+  };
+}
+
+/**
  * The places for `bytes` of scratch, best first: SCRATCH_DIR where the administrator chose it, else memory where there
  * is plenty, else beside the cache. `directory` is the name of the tree there.
  */
@@ -47,9 +58,8 @@ export async function scratchPlaces(
   bytes: number,
   directory: string,
 ): Promise<readonly ScratchPlace[]> {
-  if (config.scratchDir !== "") return [{ kind: "directory", path: join(config.scratchDir, directory) }];
-  const memory: ScratchPlace[] = (await memoryIsAmple(bytes)) ? [{ kind: "memory" }] : [];
-  return [...memory, { kind: "directory", path: folder.scratch(directory) }];
+  const disk = diskPlace({ config, folder }, directory);
+  return config.scratchDir === "" && (await memoryIsAmple(bytes)) ? [{ kind: "memory" }, disk] : [disk];
 }
 
 /** Removes a tree; what is mounted in it stays. */
