@@ -127,6 +127,9 @@ test("configures the guest", async () => {
   expect(guest("find . -xdev \\( -name '*.deb' -o -name policy-rc.d -o -name '*.gid-*' \\) -print")).toBe("");
   expect(guest("ls -A tmp")).toBe("");
   expect(log).toContain(`created ${name}`);
+  expect(log.trimEnd().split("\n").at(-1)).toMatch(
+    /^info: [\d.]+ s in all: check the disk [\d.]+, .*configure the guest [\d.]+/,
+  );
   expect(log).toContain(cachedSuite);
 });
 

@@ -67,7 +67,7 @@ test("a disk mounted in another mount namespace is refused, naming the process",
   expect(message).toMatch(/mounted at \/mnt in the mount namespace of bash \(pid \d+\)/);
 });
 
-test("a disk mounted where our caller sees it is said to be so, whoever else sees it", async () => {
+test("a disk mounted where our caller sees it is said to be so, whoever else sees it", () => {
   const host = leakCheckedHost();
   const directory = host.directory;
   const disk = loopOn(diskFile(join(directory, "disk"), 16));
