@@ -21,7 +21,7 @@ if [ -n "$device" ]; then
   cp -aL "$device" "$root$device"
 fi
 shift 2
-exec chroot "$root" /bin/sh -euc "$@"`;
+exec chroot "$root" /bin/sh -euc "$script" boot-loader "$@"`;
 
 /**
  * Runs a shell script inside a tree that was just installed (never one that has run as a guest), and returns its stdout.
@@ -34,8 +34,9 @@ export async function runInTree(
   args: readonly string[] = [],
   { device = "" }: ChrootOptions = {},
 ): Promise<string> {
-  const env = { DEBIAN_FRONTEND: "noninteractive", HOME: "/root" };
-  return await capture(host, ["sh", "-euc", entering, "enter", root, device, script, "boot-loader", ...args], {
+  // The scripts come by the environment, so that a log shows a line for the command and not a page.
+  const env = { DEBIAN_FRONTEND: "noninteractive", HOME: "/root", entering, script };
+  return await capture(host, ["sh", "-euc", 'eval "$entering"', "chroot", root, device, ...args], {
     env,
     isolated: true,
   });
