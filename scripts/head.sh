@@ -10,6 +10,9 @@ node='@NODE@'
 # They are meant for the program of somebody else, and node would obey.
 unset NODE_OPTIONS NODE_PATH NODE_DEBUG
 
+# node would open /dev/null in the place of a closed stdout, and export would write a backup to it and call it good.
+{ true 3>&1; } 2>/dev/null || export STDOUT_IS_CLOSED=yes
+
 # A mount namespace of our own, entered before node starts: whatever we mount is gone when we are, SIGKILL included,
 # and "slave" still shows us what the node mounts meanwhile. Not possible without root, nor where / is no mount point
 # (some chroots): then without it.

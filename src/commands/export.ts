@@ -34,6 +34,7 @@ export async function exportDisk(
   output: ExportOutput = { descriptor: 1 },
 ): Promise<void> {
   requireTools(host, toolsFor(config));
+  requireOutput(request);
   const isSnapshot = isWritableSnapshot(request);
   await using disk = await attachDisk(host, request.disk, { readOnly: !isSnapshot });
   await using content = await host.log.phase("look at the disk", () => openContent(host, disk, isSnapshot));
@@ -55,6 +56,12 @@ function toolsFor(config: Config): readonly Tool[] {
     ...dump,
     ...compressionTools(config.exportCompression),
   ];
+}
+
+// scripts/head.sh says so: to node a closed stdout looks like /dev/null.
+function requireOutput({ environment }: ExportRequest): void {
+  if (environment["STDOUT_IS_CLOSED"] !== undefined)
+    throw new KnownError("stdout is closed: there is nowhere to put the backup");
 }
 
 async function exportStream(

@@ -206,7 +206,9 @@ describe("a damaged stream is refused and leaves no guest on the disk", () => {
       set("notes", undefined),
     ];
     for (const damaged of wrong)
-      await refuse(host, disk, damaged).catch((error: unknown) => tolerateUntouched(error, damaged));
+      await refuse(host, disk, damaged).catch((error: unknown) => {
+        tolerateUntouched(error, damaged);
+      });
   });
 });
 
