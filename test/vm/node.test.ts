@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { installOs } from "../fixtures/installed-os.ts";
-import { emptyDisk } from "../fixtures/vm-guests.ts";
-import { asGaneti, backups, nodeDisk, startNode } from "../fixtures/vm-node.ts";
-import type { Vm } from "../fixtures/vm.ts";
+import { emptyDisk, expectHealthy, guestMac, guestVariables } from "../fixtures/vm-guests.ts";
+import { asGaneti, backups, bootableCache, bootablePlan, nodeDisk, startNode } from "../fixtures/vm-node.ts";
+import { startVm, type Vm } from "../fixtures/vm.ts";
 
 // What the kernel of a build machine may lack: device-mapper, udev, partition devices. All on one node that is started
 // once; each test leaves nothing behind on it, or the next one fails.
@@ -129,4 +129,15 @@ describe.each([
       expect(await vm.succeed("dmsetup ls")).not.toContain("vdb");
     },
   );
+});
+
+test("a guest with grub that was installed through kpartx boots", async () => {
+  const settings = `PARTITION_STYLE=gpt\nBOOTLOADER=grub\nIMAGE_CACHE=no\nCACHE_DIR=${bootableCache}`;
+  await vm.succeed(`echo '${settings}' >/etc/default/ganeti-instance-debootstrap`);
+  const instance = guestVariables(bootablePlan, "/dev/vdb");
+  await vm.succeed(asGaneti("create", "/dev/vdb", instance), 15 * minutes);
+  await vm.succeed("sync");
+  await using guest = startVm({ disks: [join(directory, "data0.img")], mac: guestMac, snapshot: true });
+  await guest.login();
+  await expectHealthy(guest, bootablePlan);
 });
