@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { open, rm, stat, type FileHandle } from "node:fs/promises";
+import { open, rm, stat, truncate, writeFile, type FileHandle } from "node:fs/promises";
+import { join } from "node:path";
 import { readBlockDevice } from "../devices/block-device.ts";
 import type { Owned } from "../host/disposal.ts";
 import { hasCode, KnownError, messageOf } from "../host/errors.ts";
@@ -41,6 +42,28 @@ export async function imageOf(
     host.log.warn(`no image of ${wanted.folder.tar(tar.name)} can be used: ${messageOf(error)}`);
   }
   return undefined;
+}
+
+/** Disks from 512 MiB to 4 TiB have the geometry of this one, by mke2fs.conf's default. */
+const ordinaryBytes = 20 * 2 ** 30;
+
+/**
+ * Makes the image for disks of ordinary size beforehand, where images are wanted at all. `scratch` is a directory for
+ * a sparse file; the caller holds the system's lock. What goes wrong is only a warning.
+ */
+export async function prebuildImage(host: Host, wanted: Wanted, tar: CheckedTar, scratch: string): Promise<void> {
+  const { config, needs } = wanted;
+  if (!config.imageCache || !config.generateCache) return;
+  try {
+    const ordinary = join(scratch, "ordinary-disk");
+    await writeFile(ordinary, "");
+    await truncate(ordinary, ordinaryBytes);
+    const geometry = await geometryFor(host, config, needs, ordinary);
+    if (geometry !== undefined) await buildFor(host, wanted, tar, geometry, imageVariant(tar, geometry));
+  } catch (error) {
+    if (host.signal.aborted) throw error;
+    host.log.warn(`no image of ${wanted.folder.tar(tar.name)} was made, the next create will: ${messageOf(error)}`);
+  }
 }
 
 function imageVariant({ manifest }: CheckedTar, geometry: ImageGeometry): string {

@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import type { Config } from "../config/config.ts";
 import { ReleaseStack } from "../host/disposal.ts";
 import { KnownError } from "../host/errors.ts";
@@ -6,12 +7,16 @@ import type { Lock } from "../host/lock.ts";
 import { buildInScratch } from "./build.ts";
 import { lockSystem, makeCacheFolder, openCacheFolder } from "./cache-folder.ts";
 import type { CacheKey } from "./cache-key.ts";
+import { prebuildImage } from "./image.ts";
 import { findCached } from "./lookup.ts";
 import { preflight } from "./preflight.ts";
 import { publish } from "./publish.ts";
 import type { Wanted } from "./wanted.ts";
 
-/** Bootstraps `wanted` and replaces what is cached of it. The caller holds its lock. */
+/**
+ * Bootstraps `wanted`, replaces what is cached of it, and makes the image that most creates will use. The caller holds
+ * its lock.
+ */
 export async function rebuild(host: Host, wanted: Wanted): Promise<void> {
   await using stack = new ReleaseStack();
   const archive = await preflight(host, wanted.config);
@@ -22,8 +27,9 @@ export async function rebuild(host: Host, wanted: Wanted): Promise<void> {
     });
   }
   stack.use(built);
-  const { file } = await publish(host, wanted, built.tree);
-  await file.close();
+  const tar = await publish(host, wanted, built.tree);
+  stack.defer(() => tar.file.close());
+  await prebuildImage(host, wanted, tar, dirname(built.tree));
 }
 
 /**

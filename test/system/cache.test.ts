@@ -290,6 +290,13 @@ describe("age", () => {
     age(13);
     expect(await refreshCaches(host, config(), false)).toEqual([{ name: "cache-trixie-amd64", outcome: "rebuilt" }]);
     expect(fileIn(tar, "etc/debian_version")).not.toBe(before);
+    // No create runs cold after it: the image is there, too.
+    expect(readdirSync(cacheDir).filter((name) => name.endsWith(".img"))).toHaveLength(1);
+    {
+      await using system = await acquireSystem(host, config(), needs);
+      await using _target = await system.populate(loopOn(diskFile(join(host.directory, "disk"), 1024)));
+    }
+    expect(host.logged().match(/make the ext4 image of the cache \(/g)).toHaveLength(1);
     ownTar(tar);
     age(13);
     expect(await refreshCaches(host, config(), false)).toMatchObject([
