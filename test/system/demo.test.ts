@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { inGuest, sh } from "../fixtures/loop-disk.ts";
@@ -17,5 +17,16 @@ test("make demo makes a guest in a fresh clone and reads back what it is", () =>
   expect(inGuest(disk, "cat etc/hostname; ls boot/vmlinuz-*", 1024 * 1024)).toMatch(
     /^demo\.example\.com\nboot\/vmlinuz-/,
   );
+  expect(sh('losetup --associated "$1"', disk)).toBe("");
+});
+
+test("the demo fails with create, and leaves nothing but the disk file", () => {
+  const disk = join(temporaryDirectory(), "demo.img");
+  sh("make -s build");
+  const env = { PATH: process.env["PATH"], BOOTLOADER: "lilo" };
+  const { status, stdout, stderr } = spawnSync("scripts/demo", [disk], { env, encoding: "utf8" });
+  expect(status).not.toBe(0);
+  expect(stdout).not.toContain("== Done");
+  expect(stderr).toContain("BOOTLOADER");
   expect(sh('losetup --associated "$1"', disk)).toBe("");
 });
