@@ -1,7 +1,6 @@
-import { fstatSync, write as writeCallback } from "node:fs";
+import { fstatSync, writeSync } from "node:fs";
 import { Socket } from "node:net";
 import type { Writable } from "node:stream";
-import { promisify } from "node:util";
 import { hasCode, KnownError } from "../host/errors.ts";
 
 /** Takes bytes in order. A write resolves when it is done with them: memory stays flat however slow the reader is. */
@@ -11,7 +10,6 @@ export interface ByteSink {
   end(): Promise<void>;
 }
 
-const write = promisify(writeCallback);
 const coalescedBytes = 256 * 1024;
 
 /** A sink on a stream, as the stdin of a command. Rejects with the stream's error or, once aborted, the signal's reason. */
@@ -39,12 +37,11 @@ export function descriptorSink(descriptor: number, signal: AbortSignal): ByteSin
     return explained(streamSink(new Socket({ fd: descriptor, readable: false, writable: true }), signal));
   }
   return explained({
-    write: async (bytes) => {
-      for (let rest = bytes; rest.length > 0;) {
-        signal.throwIfAborted();
-        const { bytesWritten } = await write(descriptor, rest);
-        rest = rest.subarray(bytesWritten);
-      }
+    // A file takes what it is given: a thread for each write would only cost time.
+    write(bytes) {
+      signal.throwIfAborted();
+      for (let rest = bytes; rest.length > 0;) rest = rest.subarray(writeSync(descriptor, rest));
+      return Promise.resolve();
     },
     end: () => Promise.resolve(),
   });
@@ -74,12 +71,16 @@ export function coalescing(sink: ByteSink): ByteSink {
 }
 
 function explained(sink: ByteSink): ByteSink {
-  const explain = (error: unknown): never => {
-    if (!hasCode(error, "EPIPE", "ECONNRESET", "EBADF", "ENOSPC", "EIO")) throw error;
-    throw new KnownError("the backup cannot be written: what receives it is gone or full", {
-      cause: error,
-      hint: "look at what reads the export: Ganeti's import-export daemon, the target node, its disk space",
-    });
+  const explaining = async (work: () => Promise<void>): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      if (!hasCode(error, "EPIPE", "ECONNRESET", "EBADF", "ENOSPC", "EIO")) throw error;
+      throw new KnownError("the backup cannot be written: what receives it is gone or full", {
+        cause: error,
+        hint: "look at what reads the export: Ganeti's import-export daemon, the target node, its disk space",
+      });
+    }
   };
-  return { write: (bytes) => sink.write(bytes).catch(explain), end: () => sink.end().catch(explain) };
+  return { write: (bytes) => explaining(() => sink.write(bytes)), end: () => explaining(() => sink.end()) };
 }

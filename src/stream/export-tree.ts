@@ -26,9 +26,9 @@ export async function prepareTree(
   role: "root" | "data",
 ): Promise<PreparedContent> {
   const target = { path: content.path, readOnly: true };
-  const used = await measureTree(host, target);
-  const flags = await listInodeFlags(host, target);
-  const sockets = await countSockets(host, target);
+  const surveys = [measureTree(host, target), listInodeFlags(host, target), countSockets(host, target)] as const;
+  await Promise.allSettled(surveys); // none may still use the tree when another failed
+  const [used, flags, sockets] = await Promise.all(surveys);
   const bootArea = await readBootArea(disk, content.table);
   const bootBlock = await readBootBlock(content.device, content.facts);
   const images = imagePartitions(content);
