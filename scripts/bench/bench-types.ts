@@ -5,7 +5,8 @@ export interface Bench {
   readonly directory: string;
   /** Loop devices of one size; the first is the one that single jobs use. */
   readonly disks: readonly string[];
-  readonly swap: string;
+  /** A swap device for each disk, by the disk's name: two runs on one would wait for each other. */
+  readonly swaps: ReadonlyMap<string, string>;
   /** Size of each disk in bytes. */
   readonly diskBytes: number;
   readonly suite: string;

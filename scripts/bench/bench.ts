@@ -126,7 +126,7 @@ function prepare(directory: string, detach: string[]): Bench {
   return {
     directory,
     disks,
-    swap: loop("swap", 128),
+    swaps: new Map(disks.map((disk, index) => [disk, loop(`swap${String(index)}`, 128)])),
     diskBytes: mebibytes * 1024 * 1024,
     suite: options.suite,
     mirror: options.mirror,

@@ -63,6 +63,11 @@ function hasFile(directory: string, suffix: string): boolean {
   }
 }
 
+/** The swap device of one disk. */
+export function swapOf({ swaps }: Pick<Bench, "swaps">, disk: string): string {
+  return swaps.get(disk) ?? "";
+}
+
 async function create(
   bench: Bench,
   osDir: string,
@@ -77,6 +82,6 @@ async function create(
     CUSTOMIZE_DIR: "/nonexistent",
     ...settings,
   };
-  const argv = [join(osDir, "create"), "-i", "bench.example.com", "-b", disk, "-s", bench.swap] as const;
+  const argv = [join(osDir, "create"), "-i", "bench.example.com", "-b", disk, "-s", swapOf(bench, disk)] as const;
   return await timed([...argv], { cwd: osDir, environment });
 }

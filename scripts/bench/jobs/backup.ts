@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Bench, Contender, Job } from "../bench-types.ts";
-import { createOurs, warmOurs } from "../contenders.ts";
+import { createOurs, warmOurs, swapOf } from "../contenders.ts";
 import { sh, timed, type Timed } from "../machine.ts";
 
 type Side = "ours" | "peer";
@@ -47,7 +47,7 @@ async function exported(
 
 async function imported(bench: Bench, side: Side): Promise<Timed> {
   const script = 'exec ./import -i bench.example.com -b "$1" -s "$3" <"$2"';
-  return await timed(["sh", "-c", script, "sh", target(bench), stream(bench, side), bench.swap], {
+  return await timed(["sh", "-c", script, "sh", target(bench), stream(bench, side), swapOf(bench, target(bench))], {
     cwd: bench[side],
     environment: { PARTITION_STYLE: "none", OSP_FILESYSTEM: "ext4" },
   });
