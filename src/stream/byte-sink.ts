@@ -14,11 +14,21 @@ const coalescedBytes = 256 * 1024;
 
 /** A sink on a stream, as the stdin of a command. Rejects with the stream's error or, once aborted, the signal's reason. */
 export function streamSink(stream: Writable, signal: AbortSignal): ByteSink {
+  let abandon: (reason: unknown) => void = () => undefined;
   stream.on("error", () => undefined); // told to whoever writes next
-  signal.addEventListener("abort", () => stream.destroy(signal.reason as Error), { once: true });
+  signal.addEventListener(
+    "abort",
+    () => {
+      stream.destroy(signal.reason as Error);
+      // A destroyed stream does not call back for every write under way.
+      abandon(signal.reason);
+    },
+    { once: true },
+  );
   const settle = (begin: (callback: (error?: Error | null) => void) => void): Promise<void> =>
     new Promise((resolve, reject) => {
       signal.throwIfAborted();
+      abandon = reject;
       begin((error) => {
         if (error) reject(error);
         else resolve();
