@@ -5,6 +5,7 @@ import { mapPartition } from "../devices/partition-map.ts";
 import { partitionTypes } from "../devices/partition-plan.ts";
 import { type Partition, type PartitionTable, readPartitionTable, rootPartition } from "../devices/partition-table.ts";
 import { type Owned, ReleaseStack } from "../host/disposal.ts";
+import { CommandError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { hasSubvolumes } from "./btrfs-facts.ts";
 import type { Extent } from "./extents.ts";
@@ -101,20 +102,36 @@ async function openTree(
   { device, type, mayReplay }: Candidate,
   releases: ReleaseStack,
 ): Promise<TreeContent | RawContent> {
-  const inspection = await inspectFilesystem(host, device, type);
+  const inspection = await unlessItFails(host, () => inspectFilesystem(host, device, type));
+  if (inspection === failed) return raw(`its ${type} is damaged, or made by newer tools than this node's`);
   if (inspection === undefined) return raw(`it holds ${type}, which is not taken apart`);
   const obstacle = obstacleOf(inspection, mayReplay);
   if (obstacle !== undefined) return raw(obstacle);
   if (inspection.isDirty) host.log.info(`replaying the journal of the snapshot's ${type}`);
   const options = inspection.isDirty ? mountPoint(type) : [...mountPoint(type), ...withoutJournal(inspection.facts)];
-  const mounted = releases.use(
-    await mountFilesystem(host, device, { type, readOnly: true, guestControlled: true, options }),
+  const mounted = await unlessItFails(host, () =>
+    mountFilesystem(host, device, { type, readOnly: true, guestControlled: true, options }),
   );
+  if (mounted === failed) return raw(`its ${type} cannot be mounted on this node`);
+  releases.use(mounted);
   if (type === "btrfs" && (await hasSubvolumes(host, mounted.path))) {
     await releases[Symbol.asyncDispose]();
     return raw("it has btrfs subvolumes");
   }
   return { kind: "tree", table: undefined, partition: undefined, facts: inspection.facts, device, path: mounted.path };
+}
+
+const failed = Symbol("failed");
+
+// Whatever a node's tools and kernel cannot read is still a disk that can be copied.
+async function unlessItFails<T>(host: Host, work: () => Promise<T>): Promise<T | typeof failed> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    host.log.warn(error.message);
+    return failed;
+  }
 }
 
 function obstacleOf({ isDirty, isDamaged, obstacle }: Inspection, mayReplay: boolean): string | undefined {

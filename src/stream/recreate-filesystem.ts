@@ -62,6 +62,7 @@ export function extArguments(
     // Nothing by default, then what was there: the node's mke2fs.conf has no say.
     ...["-O", ["none", ...features.filter(isMakeable)].join(",")],
     ...["-m", reservedPercent(facts)],
+    ...journalSize(facts, room.deviceBytes),
     ...["-U", uuid],
     ...(label === "" ? [] : ["-L", label]),
   ];
@@ -83,6 +84,14 @@ function isMakeable(feature: string): boolean {
 
 function reservedPercent({ reservedBlocks, blocks }: Facts<"ext2" | "ext3" | "ext4">): string {
   return Math.min(50, (100 * reservedBlocks) / Math.max(1, blocks)).toFixed(2);
+}
+
+// On a disk of about the old size the journal must not be larger than it was, or a full filesystem no longer fits.
+function journalSize(facts: Facts<"ext2" | "ext3" | "ext4">, deviceBytes: number): readonly string[] {
+  const { blockSize, blocks, journalBlocks = 0 } = facts;
+  const mebibytes = (journalBlocks * blockSize) / 1024 ** 2;
+  const isAlike = deviceBytes >= blocks * blockSize && deviceBytes < blocks * blockSize * 1.5;
+  return isAlike && journalBlocks >= 1024 && Number.isInteger(mebibytes) ? ["-J", `size=${String(mebibytes)}`] : [];
 }
 
 /** Arguments of tune2fs for what mke2fs takes from its configuration. */

@@ -34,9 +34,16 @@ export function planRestore(disk: Disk, manifest: Manifest, newIdentifiers: bool
     throw new Error("the manifest has no tree");
   const plan = layout.style === "none" ? wholeDisk(disk) : planTable(disk, layout, newIdentifiers);
   const available = plan.tree.end - plan.tree.start;
-  const needed = neededBytes(filesystem, used, available);
+  // What held the tree before holds it again, however full it is.
+  const needed = available >= exportedBytes(manifest) ? 0 : neededBytes(filesystem, used, available);
   if (needed > available) throw tooSmall(disk, needed + disk.sizeBytes - available);
   return plan;
+}
+
+function exportedBytes({ layout, disk }: Manifest): number {
+  if (layout === undefined || layout.style === "none") return disk.bytes;
+  const tree = layout.partitions.find(({ content }) => content === "tree");
+  return (tree?.sectors ?? 0) * layout.sectorSize;
 }
 
 function wholeDisk(disk: Disk): RestorePlan {

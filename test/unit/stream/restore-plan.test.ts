@@ -15,7 +15,7 @@ const msdos: DiskLayout = {
   sectorSize: 512,
   id: "0x5eed1234",
   partitions: [
-    { number: 1, start: 2048, sectors: 100000, type: "83", uuid: "5eed1234-01", bootable: true, content: "tree" },
+    { number: 1, start: 2048, sectors: 260096, type: "83", uuid: "5eed1234-01", bootable: true, content: "tree" },
   ],
 };
 
@@ -114,6 +114,11 @@ describe("planRestore", () => {
     expect(() => planRestore(disk(64), manifest(msdos, 80), false)).toThrow(/too small.* 64 MiB, and about \d+ MiB/);
     expect(() => planRestore(disk(1), manifest(msdos), false)).toThrow(/too small/);
     expect(() => planRestore(disk(64, 4096), manifest(msdos), false)).toThrow(/sectors of 4096 bytes/);
+  });
+
+  it("takes any tree back onto a disk as large as it came from", () => {
+    expect(planRestore(disk(128), manifest({ style: "none" }, 127), false).tree.end).toBe(128 * mebibyte);
+    expect(() => planRestore(disk(127), manifest({ style: "none" }, 127), false)).toThrow(/too small/);
   });
 
   it("refuses partitions on top of their own table", () => {
