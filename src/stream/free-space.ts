@@ -7,10 +7,12 @@ import type { Host } from "../host/host.ts";
 import { capture } from "../host/run.ts";
 import { complement, type Extent, shifted } from "./extents.ts";
 import { inspectFilesystem } from "./inspection.ts";
+import { freeSpaceOfDirtyExt } from "./replayed-bitmaps.ts";
 
 /**
  * Where the filesystems on a disk say that they keep nothing, in bytes of the disk. A filesystem that is in doubt
- * (journal not replayed, errors, partitions that overlap) says nothing: then only what is zero can be left out.
+ * (errors, a journal that cannot be replayed here, partitions that overlap) says nothing: then only what is zero can be
+ * left out.
  */
 export async function freeSpaceOf(host: Host, disk: Disk): Promise<readonly Extent[]> {
   const table = await readPartitionTable(host, disk.device);
@@ -51,7 +53,9 @@ async function partitionFreeSpace(
 async function trustedFreeSpace(host: Host, device: string, type: string, bytes: number): Promise<readonly Extent[]> {
   try {
     const inspection = await inspectFilesystem(host, device, type);
-    if (inspection?.isDirty === true || inspection?.isDamaged === true) return [];
+    if (inspection?.isDamaged === true) return [];
+    if (inspection?.isDirty === true)
+      return type.startsWith("ext") ? await freeSpaceOfDirtyExt(host, device, bytes) : [];
     const free = await readFreeSpace(host, device, type, bytes);
     return free.map(({ start, end }) => ({ start: Math.min(start, bytes), end: Math.min(end, bytes) }));
   } catch (error) {

@@ -148,7 +148,8 @@ describe("what a tar cannot carry is taken raw", () => {
 
 /** A filesystem with an unreplayed journal: a copy of the disk while it is mounted. */
 function dirtyCopy(host: TestHost, type: "ext4" | "xfs", mib: number): string {
-  const disk = guestDisk(join(host.directory, "mounted"), { style: "none", type, mib }, some);
+  const gone = "head -c 12M /dev/urandom >gone; sync; rm gone";
+  const disk = guestDisk(join(host.directory, "mounted"), { style: "none", type, mib }, `${some}; ${gone}`);
   const copy = join(host.directory, "dirty");
   inMounted(
     disk,
@@ -184,6 +185,7 @@ describe.each([
     await exportTo(host, disk, stream, { request: request(disk) });
     expect(readFileSync(disk).equals(before), "the source is not altered").toBe(true);
     expect(look(stream)).toMatchObject({ role: "raw", reason: expect.stringMatching(/journal/) as string });
+    if (type === "ext4") expect(statSync(stream).size, "deleted data is left out").toBeLessThan(12 * 1024 ** 2);
     const target = diskFile(join(host.directory, "target"), mib);
     await importFrom(host, stream, target);
     expect(
