@@ -39,6 +39,7 @@ export default defineConfig(
       "@typescript-eslint/switch-exhaustiveness-check": "error",
       // A `return` without `await` would leave the scope, and release, before the work is done.
       "@typescript-eslint/return-await": ["error", "always"],
+      "@typescript-eslint/no-invalid-void-type": ["error", { allowAsThisParameter: true }],
       // `await using _lock = ...` is used by being held.
       "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_", varsIgnorePattern: "^_" }],
     },

@@ -153,10 +153,7 @@ describe("run as Ganeti runs it", () => {
     const directory = temporaryDirectory();
     const source = guestDisk(join(directory, "source"), { style: "none", type: "ext4", mib: 64 }, tree);
     // Nonsense for an extent of one file.
-    sh(
-      `debugfs -w -R 'set_inode_field /f7 block[5] 0x7fffffff' "$1" 2>/dev/null`,
-      source,
-    );
+    sh(`debugfs -w -R 'set_inode_field /f7 block[5] 0x7fffffff' "$1" 2>/dev/null`, source);
     const finished = await ganeti("./export >/dev/null", exportVariables([source], 0)).done;
     expect(finished.status, finished.stderr).not.toBe(0);
     expect(finished.stderr).toMatch(/f7/);
