@@ -13,10 +13,12 @@ import { requireDumpable, writeDump } from "../stream/export-dump.ts";
 import { prepareRaw } from "../stream/export-raw.ts";
 import { type PreparedContent, prepareTree } from "../stream/export-tree.ts";
 import { type Manifest, manifestVersion } from "../stream/manifest.ts";
+import { createMeter, mebibytes } from "../stream/meter.ts";
 import { reportSize } from "../stream/size-report.ts";
 import { beginStream } from "../stream/stream-writer.ts";
 import { toolName } from "../stream/tool-name.ts";
 import { measureTree } from "../stream/tree-survey.ts";
+import { say } from "./summary.ts";
 
 /** Where the backup goes; default stdout. */
 export interface ExportOutput {
@@ -74,14 +76,13 @@ async function exportStream(
   const prepared = await prepare(host, request, disk, content);
   for (const note of prepared.manifest.notes) host.log.info(note);
   reportSize(host, request.sizeDescriptor, prepared.estimatedBytes + 10240);
-  const writer = await beginStream(sink, manifestOf(request, disk, prepared));
+  const meter = createMeter(host.log, "exported", prepared.estimatedBytes);
+  const writer = await beginStream(sink, manifestOf(request, disk, prepared), meter);
   await host.log.phase(`export ${describe(content)}`, async () => {
     await prepared.write(writer);
     await writer.finish();
   });
-  host.log.info(
-    `exported disk ${String(request.diskIndex)} of ${request.instance.name}: ${mebibytes(writer.position)}`,
-  );
+  say(host.log, nameOf(request), [describe(content), `${mebibytes(meter.bytes)} before compression`]);
 }
 
 async function prepare(host: Host, request: ExportRequest, disk: Disk, content: DiskContent): Promise<PreparedContent> {
@@ -124,9 +125,7 @@ async function exportDump(host: Host, request: ExportRequest, content: DiskConte
   const { bytes } = await measureTree(host, { path: content.path, readOnly: true });
   reportSize(host, request.sizeDescriptor, bytes);
   const written = await host.log.phase("dump", () => writeDump(host, content.device, sink));
-  host.log.info(
-    `exported disk ${String(request.diskIndex)} of ${request.instance.name} by dump: ${mebibytes(written)}`,
-  );
+  say(host.log, nameOf(request), ["by dump", mebibytes(written)]);
 }
 
 /** A device that is none of the instance's disks and can be written: an LVM snapshot as Ganeti makes it. */
@@ -163,6 +162,6 @@ function describe(content: DiskContent): string {
   return content.kind === "swap" ? "swap space" : "raw blocks";
 }
 
-function mebibytes(bytes: number): string {
-  return `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
+function nameOf({ diskIndex, instance }: ExportRequest): string {
+  return `exported disk ${String(diskIndex)} of ${instance.name}`;
 }

@@ -12,6 +12,7 @@ import { isDump } from "../stream/dump-scanner.ts";
 import type { Extent } from "../stream/extents.ts";
 import { markFailedImport } from "../stream/failed-import.ts";
 import { type Input, openInput } from "../stream/input.ts";
+import { createMeter } from "../stream/meter.ts";
 import type { Manifest } from "../stream/manifest.ts";
 import { restoreDump } from "../stream/restore-dump.ts";
 import { planRestore, type RestorePlan } from "../stream/restore-plan.ts";
@@ -20,6 +21,7 @@ import { restoreSwap } from "../stream/restore-swap.ts";
 import { restoreTree } from "../stream/restore-tree.ts";
 import { readSwapIdentity, rewriteDevices } from "../stream/rewrite-references.ts";
 import { beginReading, type StreamReader } from "../stream/stream-reader.ts";
+import { say } from "./summary.ts";
 
 /** Where the backup comes from; default stdin. */
 export interface ImportInput {
@@ -42,8 +44,16 @@ export async function importDisk(
   const restoration = { host, request, config, target };
   const summary = isDump(stream.head)
     ? await importDump(restoration, stream)
-    : await importStream(restoration, await leavingNothing(host, target.disk, [], () => beginReading(stream.chunks)));
-  host.log.info(`imported disk ${String(request.diskIndex)} of ${request.instance.name}: ${summary}`);
+    : await importStream(
+        restoration,
+        await leavingNothing(host, target.disk, [], () =>
+          beginReading(stream.chunks, createMeter(host.log, "imported")),
+        ),
+      );
+  say(host.log, `imported disk ${String(request.diskIndex)} of ${request.instance.name}`, [
+    summary,
+    `to ${request.disk}`,
+  ]);
 }
 
 /** What import works with. */

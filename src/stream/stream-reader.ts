@@ -1,6 +1,7 @@
 import { KnownError } from "../host/errors.ts";
 import { checksumName, createStreamHash } from "./checksum.ts";
 import { decodeManifest, type Manifest, manifestLimit, manifestName } from "./manifest.ts";
+import type { Meter } from "./meter.ts";
 import { createTarScanner, type TarEvent, type TarMember } from "./tar-scanner.ts";
 
 /** A member whose data comes next. */
@@ -24,8 +25,8 @@ export interface StreamReader {
 }
 
 /** Reads the manifest of a stream. Throws KnownError for what is no such stream, or one of a later version. */
-export async function beginReading(chunks: AsyncIterable<Buffer>): Promise<StreamReader> {
-  const events = createEventQueue(chunks);
+export async function beginReading(chunks: AsyncIterable<Buffer>, meter: Meter): Promise<StreamReader> {
+  const events = createEventQueue(chunks, meter);
   const hash = createStreamHash();
   let current: TarMember | undefined;
 
@@ -99,7 +100,7 @@ interface EventQueue {
   shift(): void;
 }
 
-function createEventQueue(chunks: AsyncIterable<Buffer>): EventQueue {
+function createEventQueue(chunks: AsyncIterable<Buffer>, meter: Meter): EventQueue {
   const scanner = createTarScanner();
   const iterator = chunks[Symbol.asyncIterator]();
   let queue: readonly TarEvent[] = [];
@@ -112,6 +113,7 @@ function createEventQueue(chunks: AsyncIterable<Buffer>): EventQueue {
       while (at === queue.length) {
         const next = await iterator.next();
         if (next.done === true) return undefined;
+        meter.add(next.value.length);
         queue = scanner.push(next.value);
         at = 0;
       }

@@ -1,13 +1,12 @@
 import { createStreamHash } from "./checksum.ts";
 import { type ByteSink, coalescing } from "./byte-sink.ts";
+import type { Meter } from "./meter.ts";
 import type { Manifest } from "./manifest.ts";
 import { encodeManifest, manifestName } from "./manifest.ts";
 import { encodeHeader, paddedSize } from "./tar-header.ts";
 
 /** Writes a stream of version 1 in its order: see docs/export-format.md. */
 export interface StreamWriter {
-  /** Bytes written so far. */
-  readonly position: number;
   member(name: string, content: Buffer): Promise<void>;
   /** Bytes of a tar without its end marker. */
   members(bytes: Buffer): Promise<void>;
@@ -16,19 +15,15 @@ export interface StreamWriter {
 }
 
 /** Begins a stream with its manifest. */
-export async function beginStream(output: ByteSink, manifest: Manifest): Promise<StreamWriter> {
+export async function beginStream(output: ByteSink, manifest: Manifest, meter: Meter): Promise<StreamWriter> {
   const sink = coalescing(output);
   const hash = createStreamHash();
-  let position = 0;
   const pass = async (bytes: Buffer): Promise<void> => {
     hash.update(bytes);
-    position += bytes.length;
+    meter.add(bytes.length);
     await sink.write(bytes);
   };
   const writer: StreamWriter = {
-    get position() {
-      return position;
-    },
     async member(name, content) {
       await pass(encodeHeader({ name, size: content.length, modified: manifest.created }));
       await pass(content);

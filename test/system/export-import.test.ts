@@ -47,6 +47,23 @@ describe("export and import", () => {
   });
 });
 
+describe("inode flags that work only on empty files", () => {
+  it("come back on btrfs: files and directories without copy-on-write", async () => {
+    const host = testHost();
+    const script = `mkdir cow nocow nocow/below; chattr +C nocow nocow/below; head -c 100000 /dev/urandom >nocow/inherited
+      touch 'cow/-own flag'; chattr +C 'cow/-own flag'; head -c 200000 /dev/urandom >'cow/-own flag'; ln 'cow/-own flag' cow/link
+      echo plain >cow/plain; chattr +c cow/plain; touch -d '2012-01-01' cow nocow 'cow/-own flag'`;
+    const source = guestDisk(join(host.directory, "source"), { style: "none", type: "btrfs", mib: 200 }, script);
+    const stream = join(host.directory, "stream");
+    await exportTo(host, source, stream);
+    const target = diskFile(join(host.directory, "target"), 220);
+    await importFrom(host, stream, target);
+    const lines = diskTree(target, "none");
+    expect(lines).toEqual(diskTree(source, "none"));
+    expect(lines.filter((line) => /^ +0 -+C-* /.test(line))).toHaveLength(5);
+  });
+});
+
 // UUID, label, table without sizes, and the boot area byte for byte.
 function identity(disk: string, style: Case["style"]): string {
   const filesystem = onFilesystem(disk, style, `blkid -p -o value -s TYPE -s UUID -s LABEL "$loop"`);
