@@ -140,15 +140,16 @@ test("masks credentials of a URL in what a command says", async () => {
 test("starts nothing when our run was killed before the command could ask to die with it", async () => {
   const host = testHost();
   const mark = join(host.directory, "survived");
-  const over = join(host.directory, "over");
+  const [begun, over] = [join(host.directory, "begun"), join(host.directory, "over")];
   // The command comes to its parent-death signal only when its parent is gone.
-  const late = `parent=$PPID; while kill -0 $parent 2>/dev/null; do sleep 0.05; done; /usr/bin/setpriv "$@"; touch '${over}'`;
+  const late = `parent=$PPID; touch '${begun}'; while kill -0 $parent 2>/dev/null; do sleep 0.05; done; /usr/bin/setpriv "$@"; touch '${over}'`;
   const { path } = fakeCommands({ setpriv: late });
   const modules = (name: string): string => JSON.stringify(join(import.meta.dirname, "../../../src/host", name));
-  const program = `import { run } from ${modules("run.ts")};
+  const program = `import { existsSync } from "node:fs";
+    import { run } from ${modules("run.ts")};
     const log = { debug() {} };
     void run({ log, path: ${JSON.stringify(path)}, signal: new AbortController().signal }, ["touch", ${JSON.stringify(mark)}]);
-    process.kill(process.pid, "SIGKILL");`;
+    setInterval(() => { if (existsSync(${JSON.stringify(begun)})) process.kill(process.pid, "SIGKILL"); }, 10);`;
   spawnSync(process.execPath, ["--import", "tsx", "--input-type=module", "--eval", program]);
   await expect.poll(() => existsSync(over), { timeout: 10_000 }).toBe(true);
   expect(existsSync(mark)).toBe(false);
