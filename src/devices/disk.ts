@@ -6,7 +6,8 @@ import { hasCode, KnownError, messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { acquireLock, type Lock } from "../host/lock.ts";
 import { readBlockDevice } from "./block-device.ts";
-import { type DiskIdentity, fileKey, refuseDiskInUse } from "./in-use.ts";
+import { fileKey } from "./file-key.ts";
+import { type DiskIdentity, refuseDiskInUse } from "./in-use.ts";
 import { attachLoop } from "./loop.ts";
 import { syncFile } from "./sync.ts";
 

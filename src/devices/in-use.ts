@@ -1,26 +1,21 @@
-import { readFileSync, statSync } from "node:fs";
-import * as z from "zod/mini";
-import { hasCode, KnownError } from "../host/errors.ts";
+import { readFileSync } from "node:fs";
+import { KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
-import { capture } from "../host/run.ts";
 import {
   type BlockDevice,
   blockDeviceNumber,
   type DeviceNumber,
-  deviceNumber,
   type Holder,
   isHeldExclusively,
 } from "./block-device.ts";
 import { describeUsers, mountUsers } from "./device-users.ts";
-import { type LoopState, readLoops } from "./loop.ts";
+import { type FileKey, fileKey } from "./file-key.ts";
+import { backingKeys, type LoopState, readLoops } from "./loop.ts";
 
 /** What a disk is to the kernel: a block device with its partitions, or a file. */
 export type DiskIdentity =
   | { readonly kind: "block"; readonly device: string; readonly block: BlockDevice }
   | { readonly kind: "file"; readonly path: string; readonly key: FileKey };
-
-/** `major:minor:inode` of a file. */
-export type FileKey = string;
 
 /** A use of a disk, and how an administrator ends it. */
 export interface DiskUse {
@@ -88,7 +83,7 @@ export function parseSwaps(text: string): readonly string[] {
 async function loopUses(host: Host, disk: DiskIdentity): Promise<readonly DiskUse[]> {
   const loops = readLoops();
   if (loops.length === 0) return [];
-  const listed = await listLoops(host);
+  const listed = await backingKeys(host);
   return loops
     .filter(({ device, backing }) => isPartOf(backing, disk) || listed.get(device) === keyOf(disk))
     .map((loop) => loopUse(loop));
@@ -100,36 +95,6 @@ function loopUse({ device, offset }: LoopState): DiskUse {
     use: `the loop device ${device} begins at ${part}${describeUsers(device)}`,
     remedy: `unmount what is on it, then losetup --detach ${device}`,
   };
-}
-
-const loopListSchema = z.object({
-  loopdevices: z.array(
-    z.object({
-      name: z.string(),
-      "back-maj:min": z.nullable(z.string()),
-      "back-ino": z.nullable(z.union([z.number(), z.string()])),
-    }),
-  ),
-});
-
-// sysfs names a backing file by the path it once had, maybe in another namespace; the kernel's own idea is its inode.
-async function listLoops(host: Host): Promise<ReadonlyMap<string, FileKey>> {
-  const text = await capture(host, ["losetup", "--list", "--json", "--output", "NAME,BACK-MAJ:MIN,BACK-INO"]);
-  const { loopdevices } = loopListSchema.parse(text === "" ? { loopdevices: [] } : JSON.parse(text));
-  return new Map(
-    loopdevices.map((loop) => [loop.name, `${(loop["back-maj:min"] ?? "").trim()}:${String(loop["back-ino"])}`]),
-  );
-}
-
-/** What identifies a file to the kernel, whatever its path. */
-export function fileKey(path: string): FileKey | undefined {
-  try {
-    const status = statSync(path, { bigint: true });
-    return `${deviceNumber(status.dev)}:${String(status.ino)}`;
-  } catch (error) {
-    if (hasCode(error, "ENOENT", "ENOTDIR")) return undefined;
-    throw error;
-  }
 }
 
 function keyOf(disk: DiskIdentity): FileKey | undefined {

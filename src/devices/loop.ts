@@ -1,10 +1,12 @@
 import { basename } from "node:path";
+import * as z from "zod/mini";
 import type { Owned } from "../host/disposal.ts";
 import { CommandError, KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
-import { run } from "../host/run.ts";
+import { capture, run } from "../host/run.ts";
 import { listDirectory, readText } from "./block-device.ts";
 import { describeUsers } from "./device-users.ts";
+import { type FileKey, fileKey } from "./file-key.ts";
 import { retryFor } from "./patience.ts";
 import { settleUdev } from "./udev.ts";
 
@@ -23,10 +25,13 @@ export interface LoopOptions {
   readonly sectorSize?: number;
 }
 
-/** What sysfs says of a loop device in use. Offset and size limit in bytes. */
+/** A loop device in use. Offset and size limit in bytes. */
 export interface LoopState {
   readonly device: string;
+  /** As the kernel writes it: once the mount namespace it was opened in is gone, without the mount point before it. */
   readonly backing: string;
+  /** Of the backing file, when it was looked at. */
+  readonly backingKey?: FileKey | undefined;
   readonly offset: number;
   readonly sizeLimit: number;
 }
@@ -40,16 +45,12 @@ const releaseSeconds = 10;
  */
 export async function attachLoop(host: Host, backing: string, options: LoopOptions): Promise<LoopDevice & Owned> {
   const tried = new Set<string>();
+  const shown = { backing, backingKey: fileKey(backing), offset: options.offset, sizeLimit: options.sizeLimit };
   for (let attempt = 1; ; attempt++) {
     const device = freeLoopDevice(tried);
     tried.add(device);
-    const struckOut = host.journal.record({
-      kind: "loop",
-      device,
-      backing,
-      offset: options.offset,
-      sizeLimit: options.sizeLimit,
-    });
+    const state: LoopState = { device, ...shown };
+    const struckOut = host.journal.record({ kind: "loop", device, ...shown });
     try {
       await run(host, ["losetup", ...loopArguments(options), device, backing], { shielded: true });
     } catch (error) {
@@ -58,14 +59,14 @@ export async function attachLoop(host: Host, backing: string, options: LoopOptio
         continue;
       }
       // losetup may have been killed after the kernel did its part.
-      await detachLoop(host, { device, backing, ...options });
+      await detachLoop(host, state);
       struckOut();
       throw error;
     }
     return {
       device,
       async [Symbol.asyncDispose]() {
-        await detachLoop(host, { device, backing, ...options });
+        await detachLoop(host, state);
         struckOut();
       },
     };
@@ -89,23 +90,45 @@ function loopArguments({ offset, sizeLimit, readOnly, sectorSize }: LoopOptions)
  * KnownError naming the holders when it stays. Returns whether there was anything to take down.
  */
 export async function detachLoop(host: Host, state: LoopState, seconds = releaseSeconds): Promise<boolean> {
-  if (!isStill(state)) return false;
+  if (!(await isStill(host, state))) return false;
   await settleUdev(host);
   await run(host, ["losetup", "--detach", state.device], { shielded: true, accept: [0, 1] });
-  const gone = await retryFor(seconds, () => (isStill(state) ? undefined : true));
+  const gone = await retryFor(seconds, async () => ((await isStill(host, state)) ? undefined : true));
   if (gone === true) return true;
   throw new KnownError(`loop device ${state.device} on ${state.backing} is still held${describeUsers(state.device)}`, {
     hint: `It vanishes when its last user closes it; else: losetup --detach ${state.device}`,
   });
 }
 
-function isStill(state: LoopState): boolean {
+async function isStill(host: Host, state: LoopState): Promise<boolean> {
   const now = readLoop(basename(state.device));
+  if (now?.offset !== state.offset || now.sizeLimit !== state.sizeLimit) return false;
+  const backing = now.backing.replace(/ \(deleted\)$/, "");
+  if (backing === state.backing) return true;
+  // The mounts of a killed run's namespace are torn off each other: `/dev/loop3` is `/loop3` by then.
   return (
-    now !== undefined &&
-    now.backing.replace(/ \(deleted\)$/, "") === state.backing &&
-    now.offset === state.offset &&
-    now.sizeLimit === state.sizeLimit
+    state.backingKey !== undefined &&
+    state.backing.endsWith(backing) &&
+    (await backingKeys(host)).get(state.device) === state.backingKey
+  );
+}
+
+const loopListSchema = z.object({
+  loopdevices: z.array(
+    z.object({
+      name: z.string(),
+      "back-maj:min": z.nullable(z.string()),
+      "back-ino": z.nullable(z.union([z.number(), z.string()])),
+    }),
+  ),
+});
+
+/** By loop device, its backing file's key: the kernel's own idea of it, where sysfs has a path it once had somewhere. */
+export async function backingKeys(host: Host): Promise<ReadonlyMap<string, FileKey>> {
+  const text = await capture(host, ["losetup", "--list", "--json", "--output", "NAME,BACK-MAJ:MIN,BACK-INO"]);
+  const { loopdevices } = loopListSchema.parse(text === "" ? { loopdevices: [] } : JSON.parse(text));
+  return new Map(
+    loopdevices.map((loop) => [loop.name, `${(loop["back-maj:min"] ?? "").trim()}:${String(loop["back-ino"])}`]),
   );
 }
 

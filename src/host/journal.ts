@@ -6,11 +6,12 @@ import { isAlive, ownIdentity, processIdentitySchema, type ProcessIdentity } fro
 
 /** Something the kernel or the disk keeps when we are killed, written down before it is acquired. */
 export const journalEntrySchema = z.discriminatedUnion("kind", [
-  /** A loop device on `backing` (the resolved path); offset and size limit in bytes, 0 for none. */
+  /** A loop device on `backing` (the resolved path, and its file's key); offset and size limit in bytes, 0 for none. */
   z.object({
     kind: z.literal("loop"),
     device: z.string(),
     backing: z.string(),
+    backingKey: z.optional(z.string()),
     offset: z.number(),
     sizeLimit: z.number(),
   }),

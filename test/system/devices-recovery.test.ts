@@ -5,7 +5,7 @@ import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { attachDisk } from "../../src/devices/disk.ts";
-import { attachLoop, readLoop } from "../../src/devices/loop.ts";
+import { attachLoop, readLoop, readLoops } from "../../src/devices/loop.ts";
 import { recoverDeadRuns } from "../../src/devices/recovery.ts";
 import type { JournalEntry } from "../../src/host/journal.ts";
 import { leakCheckedHost, leaksOf } from "../fixtures/leaks.ts";
@@ -55,6 +55,27 @@ test("all that a killed run held is released by the next start, which can use th
   expect(report.released.join("\n")).toMatch(/directory [\s\S]*directory [\s\S]*loop device [\s\S]*loop device /);
   expect(leaksOf(host)).toEqual([]);
   await using _ = await attachDisk(host, path);
+});
+
+test.each([
+  ["a block device", (path: string) => loopOn(path)],
+  ["a file below a mount point", (path: string) => path],
+])("a killed run's loop device on %s is known by its file, whatever path the kernel has for it", async (_, diskOn) => {
+  const host = leakCheckedHost();
+  const mountPoint = join(host.directory, "mounted");
+  sh('mkdir "$1"; mount -t tmpfs none "$1"', mountPoint);
+  onTestFinished(() => {
+    sh('umount "$1"', mountPoint);
+  });
+  const disk = diskOn(diskFile(join(mountPoint, "disk"), 64));
+  const before = readLoops().length;
+  const child = startHolder(host, disk, "own");
+  await ready(child);
+  await kill(child);
+  expect(readLoops().filter(({ backing }) => backing === `/${basename(disk)}`).length).toBeGreaterThan(0);
+  expect((await recoverDeadRuns(host)).kept).toEqual([]);
+  expect(readLoops()).toHaveLength(before);
+  await using __ = await attachDisk(host, disk);
 });
 
 test("a killed run without a mount namespace of its own leaves its mount, which is released too", async () => {
