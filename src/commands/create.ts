@@ -1,19 +1,24 @@
 import type { Config } from "../config/config.ts";
 import { attachDisk, type Disk } from "../devices/disk.ts";
-import { probeFilesystem } from "../devices/filesystem.ts";
 import { type LayoutOptions, layOutDisk, rootBytes, type RootDevice } from "../devices/lay-out.ts";
 import type { MountedFilesystem } from "../devices/mount.ts";
 import { makeSwap, type Swap } from "../devices/swap.ts";
 import { bootPackages, checkBootLoader, decideBootLoader, installBootLoader } from "../guest/boot-loader.ts";
 import { configureGuest } from "../guest/configure.ts";
 import { findHooks, hookEnvironment, runHooks } from "../guest/hooks.ts";
+import { allAcquired, type Owned } from "../host/disposal.ts";
 import { KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import type { Installation } from "../host/installation.ts";
 import { openRoot, type RootedFiles } from "../host/rooted-files.ts";
 import { requireTools } from "../host/tools.ts";
 import type { CreateRequest } from "../os-api/request.ts";
-import { acquireSystem, type SystemNeeds, type SystemSource } from "../system-image/acquire.ts";
+import {
+  acquireSystem,
+  type PopulatedFilesystem,
+  type SystemNeeds,
+  type SystemSource,
+} from "../system-image/acquire.ts";
 import { toolsForCreate } from "./create-tools.ts";
 import { say } from "./summary.ts";
 
@@ -69,16 +74,20 @@ function planCreation(host: Host, request: CreateRequest, config: Config, place:
 
 async function install(creation: Creation): Promise<string> {
   const { host, request, config, needs } = creation;
-  await using disk = await host.log.phase("check the disk", () => attachDisk(host, request.disk));
-  await using swapDisk = request.swapDevice === undefined ? undefined : await attachDisk(host, request.swapDevice);
+  const [disk, swapDisk] = await host.log.phase("check the disk", () => attachBoth(creation));
+  await using _disk = disk;
+  await using _swapDisk = swapDisk;
   checkBootLoader(host, config, request.instance, disk);
   await findHooks(host, config.customizeDir);
   checkFits(creation, disk, { requirement: leastSystem });
   await using system = await acquireSystem(host, config, needs);
   checkFits(creation, disk, system);
   await using root = await host.log.phase("lay out the disk", () => layOutDisk(host, disk, config, creation.layout));
-  const swap = swapDisk === undefined ? undefined : await makeSwap(host, swapDisk.device);
-  await using target = await system.populate(root.device);
+  const [swap, target] = await allAcquired([
+    swapDisk === undefined ? nothing : makeSwap(host, swapDisk.device),
+    system.populate(root.device),
+  ]);
+  await using _target = target;
   const guest = await host.log.phase("configure the guest", () => configure(creation, target, swap));
   await installBootLoader(host, {
     config,
@@ -89,6 +98,13 @@ async function install(creation: Creation): Promise<string> {
   });
   await customise(creation, root, target);
   return system.origin;
+}
+
+const nothing = Promise.resolve(undefined);
+
+async function attachBoth({ host, request }: Creation): Promise<[Disk & Owned, (Disk & Owned) | undefined]> {
+  const swap = request.swapDevice === undefined ? nothing : attachDisk(host, request.swapDevice);
+  return await allAcquired([attachDisk(host, request.disk), swap]);
 }
 
 /** Throws KnownError when the root filesystem would not hold the system. Nothing was written so far. */
@@ -106,11 +122,9 @@ function checkFits(
   );
 }
 
-async function configure(creation: Creation, target: MountedFilesystem, swap: Swap | undefined): Promise<Guest> {
+async function configure(creation: Creation, target: PopulatedFilesystem, swap: Swap | undefined): Promise<Guest> {
   const { host, request, config } = creation;
-  const probe = await probeFilesystem(host, target.device);
-  if (probe?.uuid === undefined) throw new KnownError(`the new filesystem on ${target.device} has no UUID`);
-  const guest = { files: openRoot(target.path, host), root: { uuid: probe.uuid, type: config.filesystem } };
+  const guest = { files: openRoot(target.path, host), root: { uuid: target.uuid, type: config.filesystem } };
   await configureGuest(host, guest.files, {
     instanceName: request.instance.name,
     nics: request.instance.nics,

@@ -65,6 +65,9 @@ export async function loadSettings(
   if (nameProblem !== undefined) throw new ConfigError([nameProblem]);
   const facts: DefaultFacts = { apiVersion: request.apiVersion, installation };
   const defaultsFile = await settingsFile(defaultsFileOf(installation));
+  // Asked beforehand, most need it; its failure counts when it is awaited.
+  const architecture = nodeArchitecture(host);
+  architecture.catch(() => undefined);
   const evaluation = await evaluate(host, {
     defaultsFile,
     variant,
@@ -76,7 +79,7 @@ export async function loadSettings(
   });
   const places = placesOf(evaluation, installation, facts, variant);
   const raw = layered(evaluation, facts, places);
-  if (raw.ARCH.value === "") raw.ARCH = { value: await nodeArchitecture(host), origin: raw.ARCH.origin };
+  if (raw.ARCH.value === "") raw.ARCH = { value: await architecture, origin: raw.ARCH.origin };
   const values = await checkValues(raw);
   const problems = [
     ...fileProblem(places.defaults, evaluation.defaults, evaluation.said),

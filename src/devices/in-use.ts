@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import {
@@ -37,7 +38,8 @@ export async function refuseDiskInUse(host: Host, path: string, disk: DiskIdenti
 }
 
 async function findUses(host: Host, disk: DiskIdentity): Promise<readonly DiskUse[]> {
-  const known = [...holderUses(disk), ...swapUses(disk), ...(await loopUses(host, disk)), ...lockUses(disk)];
+  const [loops, locks] = await Promise.all([loopUses(host, disk), lockUses(disk)]);
+  const known = [...holderUses(disk), ...swapUses(disk), ...loops, ...locks];
   return known.length === 0 ? exclusiveUses(disk) : known;
 }
 
@@ -108,9 +110,10 @@ function isPartOf(path: string, disk: DiskIdentity): boolean {
 }
 
 // QEMU locks an image's bytes 100 to 299 while a guest runs on it (docs/devel: file locking of its file-posix driver).
-function lockUses(disk: DiskIdentity): readonly DiskUse[] {
+async function lockUses(disk: DiskIdentity): Promise<readonly DiskUse[]> {
   const key = keyOf(disk);
-  const held = key !== undefined && imageLocks(readFileSync("/proc/locks", "utf8")).has(key);
+  // The kernel stops all changes of locks for it: it takes its time.
+  const held = key !== undefined && imageLocks(await readFile("/proc/locks", "utf8")).has(key);
   return held ? [{ use: "an emulator holds its image lock", remedy: "shut the instance down first" }] : [];
 }
 

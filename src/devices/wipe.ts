@@ -40,13 +40,27 @@ async function writeZeros(file: FileHandle, start: number, end: number): Promise
  * cannot: the old content is still there then.
  */
 export async function discardDevice(host: Host, device: string): Promise<boolean> {
+  return await discard(host, device, []);
+}
+
+/** As {@link discardDevice}, for a part of the device, in bytes. */
+export async function discardRange(
+  host: Host,
+  device: string,
+  { offset, bytes }: { readonly offset: number; readonly bytes: number },
+): Promise<boolean> {
+  return await discard(host, device, ["--offset", String(offset), "--length", String(bytes)]);
+}
+
+async function discard(host: Host, device: string, range: readonly string[]): Promise<boolean> {
   if (readBlockDevice(device).discardMaxBytes === 0) return false;
   try {
     // --force: no question about signatures.
-    await run(host, ["blkdiscard", "--force", device]);
+    await run(host, ["blkdiscard", "--force", ...range, device]);
     return true;
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
+    // What a device announces it may still refuse; mkfs goes on as well.
     host.log.debug(`${device} cannot be discarded: ${error.message}`);
     return false;
   }

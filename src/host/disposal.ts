@@ -6,6 +6,26 @@ export interface Owned extends AsyncDisposable {
 }
 
 /**
+ * Waits until all have settled, and returns what they gave. When any failed, gives back what the others acquired and
+ * throws the first failure.
+ */
+export async function allAcquired<T extends readonly unknown[]>(
+  acquisitions: readonly [...{ readonly [K in keyof T]: Promise<T[K]> }],
+): Promise<T> {
+  const settled = await Promise.allSettled(acquisitions as readonly Promise<unknown>[]);
+  const failed = settled.find(({ status }) => status === "rejected") as PromiseRejectedResult | undefined;
+  const acquired = settled.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+  if (failed === undefined) return acquired as unknown as T;
+  await using stack = new ReleaseStack();
+  for (const owned of acquired) if (isOwned(owned)) stack.use(owned);
+  throw failed.reason;
+}
+
+function isOwned(value: unknown): value is Owned {
+  return typeof value === "object" && value !== null && Symbol.asyncDispose in value;
+}
+
+/**
  * A stack of releases, run last in first out; a failing one does not stop the others. Ponyfill of
  * AsyncDisposableStack: remove when Node 24 is the oldest supported.
  */

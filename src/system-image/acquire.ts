@@ -1,5 +1,4 @@
 import type { Config } from "../config/config.ts";
-import type { MountedFilesystem } from "../devices/mount.ts";
 import { ReleaseStack, type Owned } from "../host/disposal.ts";
 import { messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
@@ -10,6 +9,7 @@ import type { SystemNeeds } from "./cache-key.ts";
 import { removeExpired } from "./expiry.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import { findCached } from "./lookup.ts";
+import type { PopulatedFilesystem } from "./populate.ts";
 import { preflight } from "./preflight.ts";
 import { publishOrWarn } from "./publish.ts";
 import type { Requirement } from "./requirement.ts";
@@ -17,6 +17,7 @@ import { fromScratch, fromTar, onDisk } from "./sources.ts";
 import { type Wanted, wantedSystem } from "./wanted.ts";
 
 export type { SystemNeeds } from "./cache-key.ts";
+export type { PopulatedFilesystem } from "./populate.ts";
 
 /** A system that is at hand, ready to be put on any number of disks. */
 export interface SystemSource {
@@ -24,7 +25,7 @@ export interface SystemSource {
   readonly origin: string;
   readonly requirement: Requirement;
   /** Makes the filesystem on `device` with the system in it, and mounts it. Destroys what the device held. */
-  populate(device: string): Promise<MountedFilesystem & Owned>;
+  populate(device: string): Promise<PopulatedFilesystem & Owned>;
 }
 
 /**

@@ -14,6 +14,9 @@ import { acquireScratch, diskPlace, type Scratch } from "./scratch.ts";
 import { unpackOpenTar } from "./tar.ts";
 import type { Wanted } from "./wanted.ts";
 
+/** Gaps below it, in blocks, are part of the image: to discard each would take longer than to write it. */
+const leastGap = 256;
+
 /** What depends on the size of the filesystem, or on what is added last, is left out of an image. */
 const lateFeatures = ["has_journal", "orphan_file"] as const;
 
@@ -36,7 +39,8 @@ export async function buildImage(
   stack.use(scratch);
   const raw = join(scratch.directory, "image");
   const late = await makeRawImage(host, wanted, tar, geometry, { raw, bytes });
-  const extents = usedExtents(await capture(host, ["dumpe2fs", raw]), bytes / imageBlockSize);
+  const used = usedExtents(await capture(host, ["dumpe2fs", raw]), bytes / imageBlockSize);
+  const extents = mergeExtents(used, leastGap);
   const partial = wanted.folder.partial(path);
   const strikeOut = host.journal.record({ kind: "file", path: partial });
   stack.defer(async () => {
@@ -146,6 +150,17 @@ export function usedExtents(dump: string, blocks: number): Extent[] {
   }
   if (next < blocks) used.push([next, blocks - next]);
   return used;
+}
+
+/** The extents with gaps of fewer than `gap` blocks filled. What a free block holds was never another guest's. */
+export function mergeExtents(extents: readonly Extent[], gap: number): Extent[] {
+  const merged: Extent[] = [];
+  for (const [first, count] of extents) {
+    const last = merged.at(-1);
+    if (last !== undefined && first - (last[0] + last[1]) < gap) last[1] = first + count - last[0];
+    else merged.push([first, count]);
+  }
+  return merged;
 }
 
 async function createSparse(path: string, bytes: number): Promise<void> {

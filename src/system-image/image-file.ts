@@ -5,7 +5,7 @@ import { KnownError } from "../host/errors.ts";
 
 /**
  * An image file: a first line `ganeti-instance-debootstrap-image 1 HEADERBYTES`, a JSON header padded to HEADERBYTES,
- * then the used blocks of the filesystem, one extent after the other.
+ * then the extents of the filesystem's used blocks, one after the other.
  */
 export const imageHeaderSchema = z.object({
   /** SHA-256 of the tar the image was made from. */
@@ -17,7 +17,7 @@ export const imageHeaderSchema = z.object({
   lateFeatures: z.array(z.string()),
   /** Share of the blocks that mke2fs reserves for root, in percent; resize2fs would round it down. */
   reservedPercent: z.number(),
-  /** Used blocks as [first, count], ascending. */
+  /** Blocks that are in the file, as [first, count], ascending: all that are used. */
   extents: z.array(z.tuple([z.int(), z.int()])),
   /** SHA-256 of the blocks. */
   sha256: z.string(),
@@ -36,7 +36,8 @@ export interface OpenImage {
 const magic = "ganeti-instance-debootstrap-image 1 ";
 const firstLineBytes = 64;
 const alignment = 4096;
-const chunkBytes = 4 * 1024 * 1024;
+/** Bytes that are copied at a time; two such chunks are in memory. */
+export const chunkBytes = 4 * 1024 * 1024;
 
 /** Reads the header of an open image. Throws KnownError when it is none, of another version, or ends early. */
 export async function openImage(file: FileHandle): Promise<OpenImage> {
@@ -72,17 +73,36 @@ export async function packImage(from: FileHandle, to: FileHandle, facts: Omit<Im
   await to.write(head, 0, head.length, 0);
 }
 
-/** Writes the image's blocks to where they belong on `device`; `progress` is told how many bytes were handled. */
+export interface UnpackOptions {
+  /** Two chunks of memory that may be used: page-aligned for a device opened with O_DIRECT. */
+  readonly memory?: Uint8Array | undefined;
+  /** Is told how many bytes were handled. */
+  readonly progress?: (bytes: number) => void;
+}
+
+/** Writes the image's blocks to where they belong on `device`. */
 export async function unpackImage(
   image: OpenImage,
   device: FileHandle,
-  progress: (bytes: number) => void = () => undefined,
+  { memory, progress }: UnpackOptions = {},
 ): Promise<void> {
   let bytes = 0;
-  const seen = (chunk: Buffer): void => {
-    progress((bytes += chunk.length));
+  const seen = (chunk: Uint8Array): void => {
+    progress?.((bytes += chunk.length));
   };
-  await copyExtents(image.file, image.dataOffset, device, 0, image.header, { packed: "source", seen });
+  await copyExtents(image.file, image.dataOffset, device, 0, image.header, { packed: "source", seen, memory });
+}
+
+/** What lies between the extents and behind them up to `end`, as [first byte, bytes]; all are whole blocks but the last. */
+export function freeRanges({ extents, blockSize }: Pick<ImageHeader, "extents" | "blockSize">, end: number): Extent[] {
+  const ranges: Extent[] = [];
+  let next = 0;
+  for (const [first, count] of [...extents, [Math.ceil(end / blockSize), 0] as const]) {
+    const start = Math.min(first * blockSize, end);
+    if (start > next) ranges.push([next, start - next]);
+    next = Math.max(next, (first + count) * blockSize);
+  }
+  return ranges;
 }
 
 /** SHA-256 of the blocks as they are in the file. */
@@ -102,7 +122,8 @@ export async function imageSha256({ file, header, dataOffset }: OpenImage): Prom
 interface CopyOptions {
   /** Which side holds the blocks one after the other; the other one has them at their own places. */
   readonly packed: "source" | "target";
-  readonly seen?: (chunk: Buffer) => void;
+  readonly seen?: (chunk: Uint8Array) => void;
+  readonly memory?: Uint8Array | undefined;
 }
 
 // Reads the next chunk while the last one is written.
@@ -112,9 +133,9 @@ async function copyExtents(
   to: FileHandle,
   toOffset: number,
   layout: Pick<ImageHeader, "extents" | "blockSize">,
-  { packed, seen }: CopyOptions,
+  { packed, seen, memory = Buffer.allocUnsafe(2 * chunkBytes) }: CopyOptions,
 ): Promise<void> {
-  const buffers = [Buffer.allocUnsafe(chunkBytes), Buffer.allocUnsafe(chunkBytes)] as const;
+  const buffers = [memory.subarray(0, chunkBytes), memory.subarray(chunkBytes, 2 * chunkBytes)] as const;
   let writing: Promise<void> = Promise.resolve();
   let turn = 0;
   for (const piece of pieces(layout)) {
@@ -148,7 +169,7 @@ function* pieces({ extents, blockSize }: Pick<ImageHeader, "extents" | "blockSiz
   }
 }
 
-async function readFully(file: FileHandle, buffer: Buffer, position: number): Promise<void> {
+async function readFully(file: FileHandle, buffer: Uint8Array, position: number): Promise<void> {
   for (let done = 0; done < buffer.length;) {
     const { bytesRead } = await file.read(buffer, done, buffer.length - done, position + done);
     if (bytesRead === 0) throw new KnownError("the image ends early");
@@ -156,7 +177,7 @@ async function readFully(file: FileHandle, buffer: Buffer, position: number): Pr
   }
 }
 
-async function writeFully(file: FileHandle, buffer: Buffer, position: number): Promise<void> {
+async function writeFully(file: FileHandle, buffer: Uint8Array, position: number): Promise<void> {
   for (let done = 0; done < buffer.length;) {
     done += (await file.write(buffer, done, buffer.length - done, position + done)).bytesWritten;
   }

@@ -1,36 +1,55 @@
-import { open } from "node:fs/promises";
 import { randomUUID } from "node:crypto";
+import { open } from "node:fs/promises";
 import { readBlockDevice } from "../devices/block-device.ts";
+import { openDirect, pageAligned } from "../devices/direct-io.ts";
+import { discardRange, signatureBytes } from "../devices/wipe.ts";
 import type { Host } from "../host/host.ts";
 import { run } from "../host/run.ts";
-import { dataBytes, type OpenImage, unpackImage } from "./image-file.ts";
+import { chunkBytes, dataBytes, freeRanges, type OpenImage, unpackImage } from "./image-file.ts";
 
 /**
- * Puts an image on `device`: the old content discarded as mkfs does, the used blocks copied, a UUID of its own, the
- * size of the device, and last what depends on that size.
+ * Puts an image on `device`: its blocks copied and the old content of all others discarded as mkfs does, a UUID of its
+ * own, the size of the device, and last what depends on that size. Returns the UUID.
  */
-export async function writeImage(host: Host, image: OpenImage, device: string): Promise<void> {
-  await discard(host, device);
-  const target = await open(device, "r+");
+export async function writeImage(host: Host, image: OpenImage, device: string): Promise<string> {
+  const discarding = discardOthers(host, image, device);
+  // Awaited in any case; until then a failure is not unhandled.
+  discarding.catch(() => undefined);
   try {
-    const all = dataBytes(image.header);
-    await unpackImage(image, target, (bytes) => {
-      host.log.progress(`writing the system: ${String(Math.floor((100 * bytes) / all))} %`);
-    });
+    await copyBlocks(host, image, device);
   } finally {
-    host.log.progress(undefined);
-    await target.close();
+    await discarding;
   }
+  const uuid = randomUUID();
   // Before the size: with metadata checksums every inode table is written anew.
-  await run(host, ["tune2fs", "-U", randomUUID(), device]);
+  await run(host, ["tune2fs", "-U", uuid, device]);
   await run(host, ["resize2fs", device]);
   const { lateFeatures, reservedPercent } = image.header;
   const features = lateFeatures.length === 0 ? [] : ["-O", lateFeatures.join(",")];
   await run(host, ["tune2fs", ...features, "-m", String(reservedPercent), device]);
+  return uuid;
 }
 
-async function discard(host: Host, device: string): Promise<void> {
-  if (readBlockDevice(device).discardMaxBytes === 0) return;
-  // What a device announces it may still refuse; mkfs goes on as well.
-  await run(host, ["blkdiscard", device], { accept: [0, 1] });
+async function copyBlocks(host: Host, image: OpenImage, device: string): Promise<void> {
+  const memory = pageAligned(2 * chunkBytes);
+  const target = await (memory === undefined ? open(device, "r+") : openDirect(device));
+  try {
+    const all = dataBytes(image.header);
+    const progress = (bytes: number): void => {
+      host.log.progress(`writing the system: ${String(Math.floor((100 * bytes) / all))} %`);
+    };
+    await unpackImage(image, target, { memory, progress });
+  } finally {
+    host.log.progress(undefined);
+    await target.close();
+  }
+}
+
+// Not the blocks that are written anyway: to free them first and then find room for them again takes longer than the
+// writing. Nor the end, which was wiped: what a device gives back after a discard need not be zeros.
+async function discardOthers(host: Host, image: OpenImage, device: string): Promise<void> {
+  const { sizeBytes } = readBlockDevice(device);
+  for (const [offset, bytes] of freeRanges(image.header, sizeBytes - signatureBytes)) {
+    if (!(await discardRange(host, device, { offset, bytes }))) return;
+  }
 }

@@ -14,7 +14,7 @@ import { readManifest, sameStamp, stampOf, writeManifest } from "./manifest.ts";
 import type { Wanted } from "./wanted.ts";
 
 /** Raised when images are made in another way. */
-const format = 1;
+const format = 2;
 
 /**
  * The image of `tar` for a filesystem of this geometry, made when there is none yet and nobody else is making it;

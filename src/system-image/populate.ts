@@ -5,6 +5,11 @@ import { ReleaseStack, type Owned } from "../host/disposal.ts";
 import type { Host } from "../host/host.ts";
 import type { SystemNeeds } from "./cache-key.ts";
 
+/** A mounted filesystem with the system in it. */
+export interface PopulatedFilesystem extends MountedFilesystem {
+  readonly uuid: string;
+}
+
 /** Makes a filesystem on `device`, mounts it and has `fill` write the system into it. */
 export async function populateFresh(
   host: Host,
@@ -12,14 +17,14 @@ export async function populateFresh(
   needs: SystemNeeds,
   device: string,
   fill: (directory: string) => Promise<void>,
-): Promise<MountedFilesystem & Owned> {
+): Promise<PopulatedFilesystem & Owned> {
   const type = config.filesystem;
-  await host.log.phase(`make the ${type} filesystem`, () =>
+  const { uuid } = await host.log.phase(`make the ${type} filesystem`, () =>
     makeFilesystem(host, device, { type, suite: config.suite, bootloader: needs.bootloader }),
   );
   await using stack = new ReleaseStack();
   const mounted = stack.use(await mountFilesystem(host, device, { type }));
   await fill(mounted.path);
   const release = stack.move();
-  return { ...mounted, [Symbol.asyncDispose]: () => release[Symbol.asyncDispose]() };
+  return { ...mounted, uuid, [Symbol.asyncDispose]: () => release[Symbol.asyncDispose]() };
 }

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type MountedFilesystem, mountFilesystem } from "../devices/mount.ts";
+import { mountFilesystem } from "../devices/mount.ts";
 import type { Owned, ReleaseStack } from "../host/disposal.ts";
 import type { Host } from "../host/host.ts";
 import type { SystemSource } from "./acquire.ts";
@@ -7,7 +7,7 @@ import { bootstrapTree } from "./bootstrap.ts";
 import type { CheckedTar } from "./integrity.ts";
 import { imageOf } from "./image.ts";
 import { writeImage } from "./image-write.ts";
-import { populateFresh } from "./populate.ts";
+import { type PopulatedFilesystem, populateFresh } from "./populate.ts";
 import type { Archive } from "./preflight.ts";
 import { publishOrWarn } from "./publish.ts";
 import { requirementFor } from "./requirement.ts";
@@ -32,11 +32,12 @@ async function populateByImage(
   wanted: Wanted,
   tar: CheckedTar,
   device: string,
-): Promise<(MountedFilesystem & Owned) | undefined> {
+): Promise<(PopulatedFilesystem & Owned) | undefined> {
   await using image = await imageOf(host, wanted, tar, device);
   if (image === undefined) return undefined;
-  await host.log.phase("write the image of the system", () => writeImage(host, image, device));
-  return await mountFilesystem(host, device, { type: wanted.config.filesystem });
+  const uuid = await host.log.phase("write the image of the system", () => writeImage(host, image, device));
+  const mounted = await mountFilesystem(host, device, { type: wanted.config.filesystem });
+  return { ...mounted, uuid };
 }
 
 /** The system in a tree of scratch space, which `held` gives back. */

@@ -103,6 +103,19 @@ describe.each(["ext2", "ext3", "ext4"] as const)("an image of %s", (filesystem) 
   );
 });
 
+test("nothing that the disk held before is left of it, but at its end, which is wiped before", async () => {
+  const host = testHost();
+  const cacheDir = join(host.directory, "cache");
+  seedCache(cacheDir);
+  const disk = join(host.directory, "disk");
+  sh(`{ yes "of the last tenant" || true; } | head -c 700M >"$1"`, disk);
+  const leavesTraces = `head -c -2M "$1" | grep -a "of the last tenant" >/dev/null && echo yes || echo no`;
+  expect(sh(leavesTraces, disk)).toBe("yes");
+  await install(loopOn(disk), { cacheDir, filesystem: "ext4", host });
+  expect(host.logged()).toContain("write the image of the system");
+  expect(sh(leavesTraces, disk)).toBe("no");
+});
+
 /** Unpacks, changes and packs the tar again, as an administrator would, with what careless tools lose. */
 function addAttributes(tar: string): void {
   sh(

@@ -6,6 +6,7 @@ import {
   createPeer,
   emptyCache,
   type Engine,
+  freshDisks,
   imageBytes,
   oursCache,
   peerCache,
@@ -18,13 +19,13 @@ const row = 10;
 const atOnce = 4;
 
 const coldPeer: Contender = {
-  before: (bench) => emptied(peerCache(bench)),
+  before: (bench) => emptied(bench, peerCache(bench)),
   run: (bench) => createPeer(bench),
 };
 
 function coldOurs(engine: Engine): Contender {
   return {
-    before: (bench) => emptied(oursCache(bench, engine)),
+    before: (bench) => emptied(bench, oursCache(bench, engine)),
     run: (bench) => createOurs(bench, engine),
   };
 }
@@ -77,9 +78,9 @@ async function cacheCommand(bench: Bench, ...words: readonly string[]): Promise<
   return await timed([join(bench.ours, "ganeti-instance-debootstrap"), "cache", ...words], { environment });
 }
 
-async function emptied(cache: string): Promise<void> {
+async function emptied(bench: Bench, cache: string): Promise<void> {
   emptyCache(cache);
-  sh("sync");
+  freshDisks(bench);
   await Promise.resolve();
 }
 
@@ -152,14 +153,14 @@ const jobs: readonly Job[] = [
     slow: true,
     contenders: {
       debootstrap: {
-        before: (bench) => emptied(oursCache(bench, "debootstrap")),
+        before: (bench) => emptied(bench, oursCache(bench, "debootstrap")),
         run: (bench) => inARow(() => createOurs(bench, "debootstrap")),
       },
       mmdebstrap: {
-        before: (bench) => emptied(oursCache(bench, "mmdebstrap")),
+        before: (bench) => emptied(bench, oursCache(bench, "mmdebstrap")),
         run: (bench) => inARow(() => createOurs(bench, "mmdebstrap")),
       },
-      peer: { before: (bench) => emptied(peerCache(bench)), run: (bench) => inARow(() => createPeer(bench)) },
+      peer: { before: (bench) => emptied(bench, peerCache(bench)), run: (bench) => inARow(() => createPeer(bench)) },
     },
     goals: [
       { contender: "debootstrap", of: "peer", atMost: 0.7 },

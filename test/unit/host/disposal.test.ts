@@ -1,5 +1,5 @@
-import { expect, test } from "vitest";
-import { ReleaseStack } from "../../../src/host/disposal.ts";
+import { describe, expect, test } from "vitest";
+import { allAcquired, ReleaseStack } from "../../../src/host/disposal.ts";
 import { flattenSuppressed } from "../../../src/host/errors.ts";
 
 test("releases in reverse order, also behind one that fails", async () => {
@@ -65,4 +65,35 @@ test("puts the cause before the failures of cleaning up", async () => {
     "inner release",
     "outer release",
   ]);
+});
+
+describe("what is acquired at once", () => {
+  const owned = (released: string[], name: string) => ({
+    name,
+    [Symbol.asyncDispose]: () => {
+      released.push(name);
+      return Promise.resolve();
+    },
+  });
+
+  test("is returned in order", async () => {
+    const released: string[] = [];
+    const slow = new Promise<string>((resolve) => setTimeout(resolve, 10, "slow"));
+    const [first, second] = await allAcquired([slow, Promise.resolve(owned(released, "disk"))]);
+    expect([first, second.name, released]).toEqual(["slow", "disk", []]);
+  });
+
+  test("is given back when one of it fails, also what comes later", async () => {
+    const released: string[] = [];
+    const late = new Promise<void>((resolve) => setTimeout(resolve, 20)).then(() => owned(released, "late"));
+    const failing = Promise.reject(new Error("in use"));
+    const acquiring = allAcquired([
+      Promise.resolve(owned(released, "early")),
+      failing,
+      Promise.resolve(undefined),
+      late,
+    ]);
+    await expect(acquiring).rejects.toThrow("in use");
+    expect(released).toEqual(["late", "early"]);
+  });
 });

@@ -1,8 +1,8 @@
 import { open, readFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { reservedShare, usedExtents } from "../../../src/system-image/image-build.ts";
-import { imageSha256, openImage, packImage, unpackImage } from "../../../src/system-image/image-file.ts";
+import { mergeExtents, reservedShare, usedExtents } from "../../../src/system-image/image-build.ts";
+import { freeRanges, imageSha256, openImage, packImage, unpackImage } from "../../../src/system-image/image-file.ts";
 import { parseDryRun } from "../../../src/system-image/image-geometry.ts";
 import { temporaryDirectory } from "../../fixtures/test-host.ts";
 
@@ -34,6 +34,39 @@ Group 2: (Blocks 20-29)
     [0, 3],
     [4, 2],
   ]);
+});
+
+test("gaps too small to be discarded become part of the extents", () => {
+  const extents: [number, number][] = [
+    [0, 5],
+    [7, 2],
+    [12, 1],
+    [20, 4],
+  ];
+  expect(mergeExtents(extents, 3)).toEqual([
+    [0, 9],
+    [12, 1],
+    [20, 4],
+  ]);
+  expect(mergeExtents(extents, 4)).toEqual([
+    [0, 13],
+    [20, 4],
+  ]);
+  expect(extents[0]).toEqual([0, 5]);
+});
+
+test.each([
+  ["behind the image", 50_000, [4096, 4096] as const, [20_480, 29_520] as const],
+  ["in the middle of a gap", 6000, [4096, 1904] as const],
+  ["within an extent", 10_000, [4096, 4096] as const],
+  ["where the image ends", 20_480, [4096, 4096] as const],
+  ["in the first extent", 100],
+])("what an image leaves free is told up to an end %s", (_what, end, ...ranges) => {
+  const extents: [number, number][] = [
+    [0, 1],
+    [2, 3],
+  ];
+  expect(freeRanges({ extents, blockSize: 4096 }, end)).toEqual(ranges);
 });
 
 test("the share of reserved blocks is exact to the hundredth", () => {
