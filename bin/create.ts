@@ -1,3 +1,4 @@
-import { runScript } from "../src/commands/run-script.ts";
+import { create } from "../src/commands/create.ts";
+import { runDiskScript } from "../src/commands/os-script.ts";
 
-void runScript("create");
+void runDiskScript("create", ({ host, request, config, installation }) => create(host, request, config, installation));

@@ -1,3 +1,4 @@
-import { runScript } from "../src/commands/run-script.ts";
+import { exportDisk } from "../src/commands/export.ts";
+import { runDiskScript } from "../src/commands/os-script.ts";
 
-void runScript("export");
+void runDiskScript("export", ({ host, request, config }) => exportDisk(host, request, config));

@@ -1,3 +1,4 @@
-import { runScript } from "../src/commands/run-script.ts";
+import { importDisk } from "../src/commands/import.ts";
+import { runDiskScript } from "../src/commands/os-script.ts";
 
-void runScript("import");
+void runDiskScript("import", ({ host, request, config }) => importDisk(host, request, config));

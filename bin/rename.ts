@@ -1,3 +1,4 @@
-import { runScript } from "../src/commands/run-script.ts";
+import { rename } from "../src/commands/rename.ts";
+import { runDiskScript } from "../src/commands/os-script.ts";
 
-void runScript("rename");
+void runDiskScript("rename", ({ host, request, config }) => rename(host, request, config));

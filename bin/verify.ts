@@ -1,3 +1,3 @@
-import { runScript } from "../src/commands/run-script.ts";
+import { runVerifyScript } from "../src/commands/os-script.ts";
 
-void runScript("verify");
+void runVerifyScript();

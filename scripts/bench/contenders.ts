@@ -38,7 +38,7 @@ export function freshDisks({ disks }: Bench): void {
   sh(
     `for disk; do
        file=$(losetup --noheadings --output BACK-FILE "$disk")
-       blkdiscard --force "$disk"; fallocate --length "$(stat --format %s "$file")" "$file"
+       blkdiscard --force "$disk" 2>/dev/null; fallocate --length "$(stat --format %s "$file")" "$file"
      done; sync`,
     ...disks,
   );

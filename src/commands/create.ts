@@ -83,9 +83,9 @@ async function install(creation: Creation): Promise<string> {
   await using system = await acquireSystem(host, config, needs);
   checkFits(creation, disk, system);
   await using root = await host.log.phase("lay out the disk", () => layOutDisk(host, disk, config, creation.layout));
-  const [swap, target] = await allAcquired([
-    swapDisk === undefined ? nothing : makeSwap(host, swapDisk.device),
+  const [target, swap] = await allAcquired([
     system.populate(root.device),
+    swapDisk === undefined ? nothing : makeSwap(host, swapDisk.device),
   ]);
   await using _target = target;
   const guest = await host.log.phase("configure the guest", () => configure(creation, target, swap));

@@ -1,31 +1,29 @@
 import { UsageError } from "../host/errors.ts";
 import { failUntilSet } from "../host/exit-status.ts";
 import type { Host } from "../host/host.ts";
-import { hasPrivateMounts, installation, type Installation } from "../host/installation.ts";
+import { installation, type Installation } from "../host/installation.ts";
 import { reportFailure } from "../host/report.ts";
-import { createHost, openRunDirectory } from "../host/run-host.ts";
+import { createHost } from "../host/run-host.ts";
 import { catchSignals } from "../host/signals.ts";
 import { answer } from "../host/standard-output.ts";
-import { loadConfig } from "../config/load.ts";
-import { recoverDeadRuns } from "../devices/recovery.ts";
-import { HelpRequested, parseRequest } from "../os-api/parse.ts";
-import type { OsRequest } from "../os-api/request.ts";
-import { admin } from "./admin.ts";
-import { create } from "./create.ts";
-import { exportDisk } from "./export.ts";
-import { importDisk } from "./import.ts";
-import { rename } from "./rename.ts";
-import { requireRoot } from "./root.ts";
-import { verify } from "./verify.ts";
+import { HelpRequested } from "../os-api/parse.ts";
 
-/** An executable of the OS definition, or the administrator's command. */
-export type ScriptName = OsRequest["action"] | "ganeti-instance-debootstrap";
+/** What an executable has to do its work. */
+export interface ScriptRun {
+  readonly host: Host;
+  readonly installation: Installation;
+  readonly environment: Readonly<Record<string, string>>;
+  /** Without node and the executable's own name. */
+  readonly argv: readonly string[];
+  /** Says what it turned out to be about, as `create of web1`, for the report of a failure. */
+  readonly describe: (task: string) => void;
+}
 
 /**
  * Runs one executable to its end and sets the exit status: 0, 2 for a wrong call, 128+n after a signal, else 1. All it
  * has to say goes to stderr, but for the help text and the admin command's answers.
  */
-export async function runScript(name: ScriptName): Promise<void> {
+export async function runScript(name: string, script: (run: ScriptRun) => Promise<void>): Promise<void> {
   // Ganeti starts us with 077 or 022; what we write must not depend on it.
   process.umask(0o022);
   using signals = catchSignals();
@@ -39,15 +37,12 @@ export async function runScript(name: ScriptName): Promise<void> {
     terminal: process.stderr.isTTY,
   });
   const end = failUntilSet(host.log);
-  let task: string = name;
+  let task = name;
+  const describe = (text: string): void => {
+    task = text;
+  };
   try {
-    if (name === "ganeti-instance-debootstrap") {
-      await admin({ host, installation: place, environment, answer }, process.argv.slice(2));
-    } else {
-      const request = parseRequest(name, process.argv.slice(2), environment);
-      task = describeTask(request);
-      await perform(host, request, place);
-    }
+    await script({ host, installation: place, environment, argv: process.argv.slice(2), describe });
     // What comes while everything is released stops nothing, but the last checks may not have been made.
     host.signal.throwIfAborted();
     end(0);
@@ -55,33 +50,6 @@ export async function runScript(name: ScriptName): Promise<void> {
     end(statusOf(host, task, error));
   } finally {
     host.journal.close();
-  }
-}
-
-async function perform(host: Host, request: OsRequest, place: Installation): Promise<void> {
-  if (request.action === "verify") {
-    await verify(host, request, place);
-    return;
-  }
-  requireRoot();
-  openRunDirectory(host);
-  if (!hasPrivateMounts()) host.log.warn("running without a mount namespace of its own: a SIGKILL could leave mounts");
-  // Not at once: what a recovery says must not come after the reason why the run failed.
-  await recoverDeadRuns(host);
-  const config = await loadConfig(host, request, place);
-  switch (request.action) {
-    case "create":
-      await create(host, request, config, place);
-      return;
-    case "export":
-      await exportDisk(host, request, config);
-      return;
-    case "import":
-      await importDisk(host, request, config);
-      return;
-    case "rename":
-      await rename(host, request, config);
-      return;
   }
 }
 
@@ -102,10 +70,6 @@ function fail(host: Host, task: string, error: unknown): number {
     return error.exitCode;
   }
   return reportFailure(host.log, task, error);
-}
-
-function describeTask(request: OsRequest): string {
-  return request.action === "verify" ? "verify" : `${request.action} of ${request.instance.name}`;
 }
 
 function isOn(level: string | undefined): boolean {

@@ -65,10 +65,7 @@ export async function loadSettings(
   if (nameProblem !== undefined) throw new ConfigError([nameProblem]);
   const facts: DefaultFacts = { apiVersion: request.apiVersion, installation };
   const defaultsFile = await settingsFile(defaultsFileOf(installation));
-  // Asked beforehand, most need it; its failure counts when it is awaited.
-  const architecture = nodeArchitecture(host);
-  architecture.catch(() => undefined);
-  const evaluation = await evaluate(host, {
+  const evaluating = evaluate(host, {
     defaultsFile,
     variant,
     environment: request.environment,
@@ -77,6 +74,10 @@ export async function loadSettings(
     command: request.action,
     timeoutSeconds,
   });
+  // Asked meanwhile, since most need it; its failure counts when it is awaited.
+  const architecture = nodeArchitecture(host);
+  architecture.catch(() => undefined);
+  const evaluation = await evaluating;
   const places = placesOf(evaluation, installation, facts, variant);
   const raw = layered(evaluation, facts, places);
   if (raw.ARCH.value === "") raw.ARCH = { value: await architecture, origin: raw.ARCH.origin };

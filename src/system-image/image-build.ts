@@ -15,7 +15,7 @@ import { unpackOpenTar } from "./tar.ts";
 import type { Wanted } from "./wanted.ts";
 
 /** Gaps below it, in blocks, are part of the image: to discard each would take longer than to write it. */
-const leastGap = 256;
+const leastGap = 512;
 
 /** What depends on the size of the filesystem, or on what is added last, is left out of an image. */
 const lateFeatures = ["has_journal", "orphan_file"] as const;

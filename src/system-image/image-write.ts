@@ -1,11 +1,13 @@
 import { randomUUID } from "node:crypto";
-import { open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { readBlockDevice } from "../devices/block-device.ts";
 import { openDirect, pageAligned } from "../devices/direct-io.ts";
 import { discardRange, signatureBytes } from "../devices/wipe.ts";
 import type { Host } from "../host/host.ts";
 import { run } from "../host/run.ts";
 import { chunkBytes, dataBytes, freeRanges, type OpenImage, unpackImage } from "./image-file.ts";
+
+const flushBytes = 64 * 1024 * 1024;
 
 /**
  * Puts an image on `device`: its blocks copied and the old content of all others discarded as mkfs does, a UUID of its
@@ -35,7 +37,9 @@ async function copyBlocks(host: Host, image: OpenImage, device: string): Promise
   const target = await (memory === undefined ? open(device, "r+") : openDirect(device));
   try {
     const all = dataBytes(image.header);
+    const flush = flushing(target);
     const progress = (bytes: number): void => {
+      flush(bytes);
       host.log.progress(`writing the system: ${String(Math.floor((100 * bytes) / all))} %`);
     };
     await unpackImage(image, target, { memory, progress });
@@ -43,6 +47,22 @@ async function copyBlocks(host: Host, image: OpenImage, device: string): Promise
     host.log.progress(undefined);
     await target.close();
   }
+}
+
+// What the device took may still lie in a cache of its own, or of the filesystem below a loop device: written out while
+// more is coming. What goes wrong with it, the sync at the end of the run reports as well.
+function flushing(target: FileHandle): (bytes: number) => void {
+  let flushed = 0;
+  let underWay = false;
+  return (bytes) => {
+    if (underWay || bytes - flushed < flushBytes) return;
+    flushed = bytes;
+    underWay = true;
+    const ended = (): void => {
+      underWay = false;
+    };
+    target.datasync().then(ended, ended);
+  };
 }
 
 // Not the blocks that are written anyway: to free them first and then find room for them again takes longer than the
