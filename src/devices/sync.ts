@@ -3,7 +3,8 @@ import { KnownError, messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { run } from "../host/run.ts";
 
-const writeErrorHint =
+/** What an administrator is told of data that did not reach a disk. */
+export const writeErrorHint =
   "Data that was reported as written is lost: look at the kernel log and at the space left where the disk lives.";
 
 /**

@@ -48,6 +48,7 @@ export function hookEnvironment(config: Config, target: HookTarget): Record<stri
  * hooks and no Debian run-parts.
  */
 export async function findHooks(host: Host, directory: string): Promise<readonly string[]> {
+  await sayMissing(host, directory);
   const entries = await entriesOf(directory);
   const hooks = await hooksAmong(host, directory, entries);
   sayIgnored(host, directory, entries, hooks);
@@ -142,6 +143,14 @@ async function hasRunParts(host: Host): Promise<boolean> {
 async function hookNames(host: Host, directory: string): Promise<readonly string[]> {
   const paths = await capture(host, ["run-parts", "--test", "--", directory]);
   return paths.split("\n").filter((path) => path !== "");
+}
+
+// As in the original no reason to stop, but a misspelt name would otherwise never be noticed.
+async function sayMissing(host: Host, directory: string): Promise<void> {
+  if (directory === "") return;
+  const status = await stat(directory).catch(() => undefined);
+  if (status === undefined) host.log.info(`no hooks: the directory ${directory} (CUSTOMIZE_DIR) is not there`);
+  else if (!status.isDirectory()) host.log.warn(`no hooks: ${directory} (CUSTOMIZE_DIR) is not a directory`);
 }
 
 function sayIgnored(host: Host, directory: string, entries: readonly Entry[], hooks: readonly string[]): void {

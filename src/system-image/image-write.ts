@@ -2,7 +2,9 @@ import { randomUUID } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import { readBlockDevice } from "../devices/block-device.ts";
 import { openDirect, pageAligned } from "../devices/direct-io.ts";
+import { writeErrorHint } from "../devices/sync.ts";
 import { discardRange, signatureBytes } from "../devices/wipe.ts";
+import { KnownError, messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { run } from "../host/run.ts";
 import { chunkBytes, dataBytes, freeRanges, type OpenImage, unpackImage } from "./image-file.ts";
@@ -43,10 +45,17 @@ async function copyBlocks(host: Host, image: OpenImage, device: string): Promise
       host.log.progress(`writing the system: ${String(Math.floor((100 * bytes) / all))} %`);
     };
     await unpackImage(image, target, { memory, progress });
+  } catch (error) {
+    if (!isWriteError(error)) throw error;
+    throw new KnownError(`cannot write to ${device}: ${messageOf(error)}`, { hint: writeErrorHint, cause: error });
   } finally {
     host.log.progress(undefined);
     await target.close();
   }
+}
+
+function isWriteError(error: unknown): boolean {
+  return error instanceof Error && "syscall" in error && error.syscall === "write";
 }
 
 // What the device took may still lie in a cache of its own, or of the filesystem below a loop device: written out while

@@ -71,6 +71,16 @@ describe("hooks", () => {
     expect(host.logged()).not.toContain("never");
   });
 
+  test("in a directory that is not there, or is none, are missed in the log", async () => {
+    const host = hostWith();
+    const file = join(temporaryDirectory(), "hooks");
+    expect(await findHooks(host, file)).toEqual([]);
+    expect(host.logged()).toContain(`info: no hooks: the directory ${file} (CUSTOMIZE_DIR) is not there`);
+    writeFileSync(file, "");
+    expect(await findHooks(host, file)).toEqual([]);
+    expect(host.logged()).toContain(`warning: no hooks: ${file} (CUSTOMIZE_DIR) is not a directory`);
+  });
+
   test("are not needed", async () => {
     const host = hostWith({ "run-parts": "exit 99" });
     await runHooks(host, { directory: "/nonexistent/hooks", environment, osDir: "/" });
