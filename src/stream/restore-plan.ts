@@ -127,7 +127,12 @@ function newTableId(style: "msdos" | "gpt"): string {
 }
 
 function msdosPartitionUuid(id: string, number: number): string {
-  return `${id.replace(/^0x/i, "").toLowerCase().padStart(8, "0")}-${number.toString(16).padStart(2, "0")}`;
+  return `${bareId(id)}-${number.toString(16).padStart(2, "0")}`;
+}
+
+// As blkid and udev write it (ID_PART_TABLE_UUID).
+function bareId(id: string): string {
+  return id.replace(/^0x/i, "").toLowerCase().padStart(8, "0");
 }
 
 function extentOf({ startSector, sectors }: Partition, sectorSize: number): Extent {
@@ -138,7 +143,9 @@ function changedIdentifiers(layout: TableLayout, table: PartitionTable): Restore
   const pairs = layout.partitions.map(({ number, uuid }) => {
     return [uuid, table.partitions.find((each) => each.number === number)?.uuid] as const;
   });
-  return [[layout.id, table.id] as const, ...pairs].flatMap(([before, after]) =>
+  const whole = layout.style === "msdos" ? [[layout.id, table.id] as const] : [];
+  const ids = [[bareId(layout.id), bareId(table.id)] as const, ...whole];
+  return [...ids, ...pairs].flatMap(([before, after]) =>
     before === undefined || after === undefined || before.toLowerCase() === after.toLowerCase()
       ? []
       : [[before, after] as const],

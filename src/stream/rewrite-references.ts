@@ -21,6 +21,8 @@ const files = [
   "/etc/crypttab",
   "/etc/default/grub",
   "/etc/kernel/cmdline",
+  // By it the guest's grub-pc finds its disk: see guest/grub.ts.
+  "/etc/udev/rules.d/61-boot-disk.rules",
   "/boot/grub/grub.cfg",
   "/boot/grub/menu.lst",
   "/boot/grub/grub.conf",

@@ -9,10 +9,13 @@ import { diskFile, sh } from "../fixtures/loop-disk.ts";
 const swapUuid = "abcdef01-1111-4222-8333-444444444444";
 const espMarker = "ESP-UUID";
 
+// As udev writes the ids of the tables that guestDisk makes.
+const tableIds = { none: "", msdos: "5eed1234", gpt: "11111111-2222-4333-8444-555555555555" } as const;
+
 // References by every name that the guest's own root and partitions have.
-function tree(partuuid: string): string {
+function tree(partuuid: string, style: keyof typeof tableIds): string {
   return `uuid=$(blkid -p -s UUID -o value $loop)
-mkdir -p etc/default etc/initramfs-tools/conf.d etc/kernel boot/grub boot/extlinux boot/loader/entries
+mkdir -p etc/udev/rules.d etc/default etc/initramfs-tools/conf.d etc/kernel boot/grub boot/extlinux boot/loader/entries
 printf 'UUID=%s / auto defaults 0 1\\n"UUID=%s" /again auto bind\\nPARTUUID=${partuuid} /p auto x\\nUUID=${swapUuid} none swap sw\\n' $uuid \${uuid^^} >etc/fstab
 chmod 600 etc/fstab; chown 7:8 etc/fstab; setfattr -n user.kept -v yes etc/fstab
 printf 'search --fs-uuid --set=root %s\\nlinux /v root=UUID=%s\\n' $uuid $uuid >boot/grub/grub.cfg
@@ -21,6 +24,7 @@ printf 'root=/dev/disk/by-uuid/%s\\n' $uuid >etc/kernel/cmdline
 printf 'options root=UUID=%s\\n' $uuid >boot/loader/entries/a.conf
 printf 'x UUID=%s none\\n' $uuid >etc/crypttab
 printf 'RESUME=UUID=${swapUuid}\\n' >etc/initramfs-tools/conf.d/resume
+echo 'ENV{ID_PART_TABLE_UUID}=="${tableIds[style]}"' >etc/udev/rules.d/61-boot-disk.rules
 printf 'not %s0 nor x%s' $uuid $uuid >etc/untouched; chattr +i etc/crypttab`;
 }
 
@@ -32,7 +36,7 @@ describe("IMPORT_NEW_UUIDS", () => {
   ] as const)("gives %s (%s) new identifiers and rewrites every reference", async (type, style, mib) => {
     const host = leakCheckedHost();
     const partuuid = style === "gpt" ? "aaaaaaaa-0000-4000-8000-000000000003" : "5eed1234-01";
-    const source = guestDisk(join(host.directory, "source"), { style, type, mib }, tree(partuuid));
+    const source = guestDisk(join(host.directory, "source"), { style, type, mib }, tree(partuuid, style));
     const identity = (disk: string): string => onFilesystem(disk, style, `blkid -p -s UUID -o value "$loop"`);
     const uuid = identity(source);
     if (style === "gpt")
@@ -55,6 +59,11 @@ describe("IMPORT_NEW_UUIDS", () => {
     expect(all.split(newUuid)).toHaveLength(8);
     expect(all.split(newPartuuid)).toHaveLength(3);
     expect(all.split(swapUuid)).toHaveLength(3);
+    const tableId = onFilesystem(target, "none", `blkid -p -s PTUUID -o value "$loop"`);
+    expect(tableId === tableIds[style]).toBe(style === "none");
+    expect(inMounted(target, style, "cat etc/udev/rules.d/61-boot-disk.rules")).toBe(
+      `ENV{ID_PART_TABLE_UUID}=="${tableId}"`,
+    );
     expect(inMounted(target, style, "cat etc/untouched")).toBe(`not ${uuid}0 nor x${uuid}`);
     expect(
       inMounted(

@@ -102,9 +102,10 @@ describe("planRestore", () => {
 
   it("tells which identifiers are new", () => {
     const { table, identifiers } = planRestore(disk(96), manifest(gpt), true);
-    expect(identifiers.map(([before]) => before)).toEqual([gpt.id, "a", "b"]);
-    expect(identifiers[0]?.[1]).toBe(table?.id);
+    expect(identifiers.map(([before]) => before)).toEqual([gpt.id.toLowerCase(), "a", "b"]);
+    expect(identifiers[0]?.[1]).toBe(table?.id.toLowerCase());
     expect(planRestore(disk(96), manifest(msdos), true).identifiers).toEqual([
+      ["5eed1234", expect.stringMatching(/^[0-9a-f]{8}$/) as string],
       ["0x5eed1234", expect.stringMatching(/^0x[0-9a-f]{8}$/) as string],
       ["5eed1234-01", expect.stringMatching(/^[0-9a-f]{8}-01$/) as string],
     ]);
