@@ -8,6 +8,8 @@ export interface Renaming {
 export interface NewDevices {
   readonly root?: { readonly uuid: string; readonly type: string };
   readonly swap?: { readonly uuid: string };
+  /** Of the partition table, as udev writes it. */
+  readonly tableId?: string | undefined;
 }
 
 /** An entry of fstab(5). */

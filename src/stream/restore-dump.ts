@@ -11,6 +11,7 @@ import { openRoot, type RootedFiles } from "../host/rooted-files.ts";
 import { abandonFilesystem } from "./abandon-filesystem.ts";
 import { coalescing, streamSink } from "./byte-sink.ts";
 import { createDumpScanner } from "./dump-scanner.ts";
+import { bareId } from "./restore-plan.ts";
 import { removeNetworkRules, rewriteDevices } from "./rewrite-references.ts";
 
 /** Makes the swap of an API 5 request, if it names one, and tells its UUID. */
@@ -35,6 +36,7 @@ export async function restoreDump(
   const swap = await finishing(guest);
   await rewriteDevices(host, guest, {
     root: { uuid: made.uuid, type },
+    tableId: root.table === undefined ? undefined : bareId(root.table.id),
     ...(swap === undefined ? {} : { swap }),
   });
 }

@@ -130,8 +130,8 @@ function msdosPartitionUuid(id: string, number: number): string {
   return `${bareId(id)}-${number.toString(16).padStart(2, "0")}`;
 }
 
-// As blkid and udev write it (ID_PART_TABLE_UUID).
-function bareId(id: string): string {
+/** The id of a partition table as blkid and udev write it (ID_PART_TABLE_UUID). */
+export function bareId(id: string): string {
   return id.replace(/^0x/i, "").toLowerCase().padStart(8, "0");
 }
 

@@ -14,6 +14,8 @@ import {
 } from "./references.ts";
 
 const fstab = "/etc/fstab";
+// By it the guest's grub-pc finds its disk: see guest/grub.ts.
+const bootDiskRules = "/etc/udev/rules.d/61-boot-disk.rules";
 
 // Where Debian, Ubuntu and their boot loaders name filesystems. Of directories, every file.
 const files = [
@@ -21,8 +23,7 @@ const files = [
   "/etc/crypttab",
   "/etc/default/grub",
   "/etc/kernel/cmdline",
-  // By it the guest's grub-pc finds its disk: see guest/grub.ts.
-  "/etc/udev/rules.d/61-boot-disk.rules",
+  bootDiskRules,
   "/boot/grub/grub.cfg",
   "/boot/grub/menu.lst",
   "/boot/grub/grub.conf",
@@ -57,6 +58,10 @@ export async function rewriteDevices(host: Host, guest: RootedFiles, devices: Ne
   const before = { root: rootEntry(entries)?.spec, swap: swapEntry(entries)?.spec };
   const identifiers = [...renamed(before.root, devices.root?.uuid), ...renamed(before.swap, devices.swap?.uuid)];
   await edit(host, guest, fstab, (old) => rewriteFstab(old, devices));
+  if (devices.tableId !== undefined) {
+    const id = `ENV{ID_PART_TABLE_UUID}=="${devices.tableId}"`;
+    await edit(host, guest, bootDiskRules, (old) => old.replace(/ENV\{ID_PART_TABLE_UUID\}=="[^"]*"/, id));
+  }
   await editAll(host, guest, (old) => {
     return replaceIdentifiers(rewriteKernelArguments(rewriteResume(old, before.swap, devices.swap), before, devices), {
       identifiers,

@@ -22,6 +22,7 @@ printf 'linux /vmlinuz root=UUID=%s ro\ninitrd /initrd.img\n' ${oldUuid} >boot/g
 printf 'APPEND root=UUID=%s\nINITRD x\n' ${oldUuid} >boot/extlinux/extlinux.conf
 printf 'swap UUID=%s /dev/urandom swap\n' ${oldSwap} >etc/crypttab
 printf 'RESUME=UUID=%s\n' ${oldSwap} >etc/initramfs-tools/conf.d/resume
+echo 'ENV{ID_PART_TABLE_UUID}=="01234567", SYMLINK+="disk/by-id/boot-disk"' >etc/udev/rules.d/61-boot-disk.rules
 touch etc/udev/rules.d/70-persistent-net.rules etc/udev/rules.d/z25_persistent-net.rules etc/udev/rules.d/60-own.rules
 head -c 200000 /dev/urandom >sub/data; ln sub/data sub/hard; ln -s data sub/link; setfattr -n user.a -v b sub/data
 setfacl -m u:1000:r sub/data; truncate -s 5M sub/sparse; chmod 4755 sub/data; mkfifo sub/fifo; mknod sub/null c 1 3
@@ -56,7 +57,10 @@ describe("dump streams", () => {
     expect(read("cat etc/crypttab etc/initramfs-tools/conf.d/resume")).toBe(
       `swap UUID=${oldSwap} /dev/urandom swap\nRESUME=UUID=${oldSwap}`,
     );
-    expect(read("ls etc/udev/rules.d; ls -A")).toBe("60-own.rules\nboot\netc\nlost+found\nsub");
+    expect(read("cat etc/udev/rules.d/61-boot-disk.rules")).toBe(
+      `ENV{ID_PART_TABLE_UUID}=="${sh(`blkid -p -o value -s PTUUID "$1"`, target)}", SYMLINK+="disk/by-id/boot-disk"`,
+    );
+    expect(read("ls etc/udev/rules.d; ls -A")).toBe("60-own.rules\n61-boot-disk.rules\nboot\netc\nlost+found\nsub");
   });
 
   it("of EXPORT_FORMAT=dump are restored by the original's import", async ({ skip }) => {
