@@ -16,15 +16,15 @@ const coalescedBytes = 256 * 1024;
 export function streamSink(stream: Writable, signal: AbortSignal): ByteSink {
   let abandon: (reason: unknown) => void = () => undefined;
   stream.on("error", () => undefined); // told to whoever writes next
-  signal.addEventListener(
-    "abort",
-    () => {
-      stream.destroy(signal.reason as Error);
-      // A destroyed stream does not call back for every write under way.
-      abandon(signal.reason);
-    },
-    { once: true },
-  );
+  const destroy = (): void => {
+    stream.destroy(signal.reason as Error);
+    // A destroyed stream does not call back for every write under way.
+    abandon(signal.reason);
+  };
+  signal.addEventListener("abort", destroy, { once: true });
+  stream.once("close", () => {
+    signal.removeEventListener("abort", destroy);
+  });
   const settle = (begin: (callback: (error?: Error | null) => void) => void): Promise<void> =>
     new Promise((resolve, reject) => {
       signal.throwIfAborted();
