@@ -1,5 +1,5 @@
 import type { Config } from "../config/config.ts";
-import { attachDisk, type Disk } from "../devices/disk.ts";
+import { attachDisk, type Disk, refuseOverlap } from "../devices/disk.ts";
 import { type LayoutOptions, layOutDisk, rootBytes, type RootDevice } from "../devices/lay-out.ts";
 import type { MountedFilesystem } from "../devices/mount.ts";
 import { makeSwap, type Swap } from "../devices/swap.ts";
@@ -77,6 +77,7 @@ async function install(creation: Creation): Promise<string> {
   const [disk, swapDisk] = await host.log.phase("check the disk", () => attachBoth(creation));
   await using _disk = disk;
   await using _swapDisk = swapDisk;
+  if (swapDisk !== undefined) refuseOverlap(disk, swapDisk);
   checkBootLoader(host, config, request.instance, disk);
   await findHooks(host, config.customizeDir);
   checkFits(creation, disk, { requirement: leastSystem });

@@ -1,5 +1,5 @@
 import type { Config } from "../config/config.ts";
-import { attachDisk, type Disk } from "../devices/disk.ts";
+import { attachDisk, type Disk, refuseOverlap } from "../devices/disk.ts";
 import { makeSwap } from "../devices/swap.ts";
 import { readPartitionTable } from "../devices/partition-table.ts";
 import { type Owned, ReleaseStack } from "../host/disposal.ts";
@@ -73,6 +73,7 @@ async function attachTarget(host: Host, request: ImportRequest): Promise<Target 
   await using releases = new ReleaseStack();
   const disk = releases.use(await attachDisk(host, request.disk));
   const swap = request.swapDevice === undefined ? undefined : releases.use(await attachDisk(host, request.swapDevice));
+  if (swap !== undefined) refuseOverlap(disk, swap);
   const held = releases.move();
   return { disk, swap, [Symbol.asyncDispose]: () => held[Symbol.asyncDispose]() };
 }

@@ -65,6 +65,23 @@ export async function attachDisk(host: Host, path: string, options: AttachOption
   };
 }
 
+/** Throws KnownError when one of two attached disks is a partition of the other. */
+export function refuseOverlap(one: Disk, other: Disk): void {
+  const [first, second] = [readBlockDevice(one.device), readBlockDevice(other.device)];
+  const part = first.partitions.includes(second.number)
+    ? { whole: one, partition: other }
+    : second.partitions.includes(first.number)
+      ? { whole: other, partition: one }
+      : undefined;
+  if (part === undefined) return;
+  throw new KnownError(
+    `${part.partition.path} is a partition of ${part.whole.path}: what is written to one destroys the other`,
+    {
+      hint: "give the instance's disk and its swap device as two devices of their own",
+    },
+  );
+}
+
 async function resolveDisk(path: string): Promise<string> {
   try {
     return await realpath(path);

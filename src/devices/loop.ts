@@ -105,10 +105,12 @@ async function isStill(host: Host, state: LoopState): Promise<boolean> {
   if (now?.offset !== state.offset || now.sizeLimit !== state.sizeLimit) return false;
   const backing = now.backing.replace(/ \(deleted\)$/, "");
   if (backing === state.backing) return true;
-  // The mounts of a killed run's namespace are torn off each other: `/dev/loop3` is `/loop3` by then.
+  // The mounts of a killed run's namespace are torn off each other: `/dev/loop3` is `/loop3` by then, and a mount of its
+  // own `/`. A path that leads to the file still was not torn off: somebody else opened it by another name.
   return (
     state.backingKey !== undefined &&
-    state.backing.endsWith(backing) &&
+    (state.backing.endsWith(backing) || backing === "/") &&
+    fileKey(backing) !== state.backingKey &&
     (await backingKeys(host)).get(state.device) === state.backingKey
   );
 }
@@ -118,15 +120,21 @@ const loopListSchema = z.object({
     z.object({
       name: z.string(),
       "back-maj:min": z.nullable(z.string()),
-      "back-ino": z.nullable(z.union([z.number(), z.string()])),
+      "back-ino": z.nullable(z.string()),
     }),
   ),
 });
 
 /** By loop device, its backing file's key: the kernel's own idea of it, where sysfs has a path it once had somewhere. */
 export async function backingKeys(host: Host): Promise<ReadonlyMap<string, FileKey>> {
-  const text = await capture(host, ["losetup", "--list", "--json", "--output", "NAME,BACK-MAJ:MIN,BACK-INO"]);
-  const { loopdevices } = loopListSchema.parse(text === "" ? { loopdevices: [] } : JSON.parse(text));
+  const argv = ["losetup", "--list", "--json", "--output", "NAME,BACK-MAJ:MIN,BACK-INO"] as const;
+  return parseBackingKeys(await capture(host, [...argv], { shielded: true }));
+}
+
+/** Reads `losetup --list --json`; inode numbers may have more digits than a JavaScript number. */
+export function parseBackingKeys(text: string): ReadonlyMap<string, FileKey> {
+  const exact = text.replaceAll(/("back-ino":\s*)(\d+)/g, '$1"$2"');
+  const { loopdevices } = loopListSchema.parse(exact === "" ? { loopdevices: [] } : JSON.parse(exact));
   return new Map(
     loopdevices.map((loop) => [loop.name, `${(loop["back-maj:min"] ?? "").trim()}:${String(loop["back-ino"])}`]),
   );
@@ -163,6 +171,13 @@ function freeLoopDevice(tried: ReadonlySet<string>): string {
   }
 }
 
+// A device that losetup has to make first may have been made by another process in between: that one is told that there
+// is none. A backing file that is missing has another message ("failed to use backing file").
 function isTaken(error: unknown): boolean {
-  return error instanceof CommandError && /resource busy/i.test(error.outcome.said);
+  return (
+    error instanceof CommandError &&
+    /resource busy|failed to set up loop device: No such (?:device or address|file or directory)/i.test(
+      error.outcome.said,
+    )
+  );
 }

@@ -84,7 +84,14 @@ async function recover(host: Host, dead: DeadRun, diskSeconds: number): Promise<
 // Scratch trees and partial files are named by the system they are for, and loop devices get used again: a run that
 // was waiting for the dead one's lock may be at work under the same name, and answers for it now.
 function isTakenOver(host: Host, entry: JournalEntry): boolean {
-  return readLiveEntries(host.runDir).some((live) => live.kind === entry.kind && describe(live) === describe(entry));
+  return readLiveEntries(host.runDir).some(
+    (live) => live.kind === entry.kind && (describe(live) === describe(entry) || isSameLoop(live, entry)),
+  );
+}
+
+function isSameLoop(one: JournalEntry, other: JournalEntry): boolean {
+  if (one.kind !== "loop" || other.kind !== "loop" || one.backingKey === undefined) return false;
+  return one.device === other.device && one.backingKey === other.backingKey;
 }
 
 /** Releases one entry and verifies it; false when there was nothing left of it. */

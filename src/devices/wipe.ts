@@ -55,8 +55,9 @@ export async function discardRange(
 async function discard(host: Host, device: string, range: readonly string[]): Promise<boolean> {
   if (readBlockDevice(device).discardMaxBytes === 0) return false;
   try {
-    // --force: no question about signatures.
-    await run(host, ["blkdiscard", "--force", ...range, device]);
+    // Not --force: it would give up O_EXCL, by which another run knows that the disk is still being discarded when this
+    // one was killed (the ioctl outlasts us). Without a terminal it asks no question about signatures.
+    await run(host, ["blkdiscard", ...range, device]);
     return true;
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;

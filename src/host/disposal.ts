@@ -7,18 +7,26 @@ export interface Owned extends AsyncDisposable {
 
 /**
  * Waits until all have settled, and returns what they gave. When any failed, gives back what the others acquired and
- * throws the first failure.
+ * throws the first failure; further ones are suppressed by it, like failures of giving back.
  */
 export async function allAcquired<T extends readonly unknown[]>(
   acquisitions: readonly [...{ readonly [K in keyof T]: Promise<T[K]> }],
 ): Promise<T> {
   const settled = await Promise.allSettled(acquisitions as readonly Promise<unknown>[]);
-  const failed = settled.find(({ status }) => status === "rejected") as PromiseRejectedResult | undefined;
+  const failures = new Set(
+    settled.flatMap((result) => (result.status === "rejected" ? [result.reason as unknown] : [])),
+  );
   const acquired = settled.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
-  if (failed === undefined) return acquired as unknown as T;
+  if (failures.size === 0) return acquired as unknown as T;
+  const [first, ...others] = failures;
   await using stack = new ReleaseStack();
+  for (const other of others)
+    stack.defer(async () => {
+      await Promise.resolve();
+      throw other;
+    });
   for (const owned of acquired) if (isOwned(owned)) stack.use(owned);
-  throw failed.reason;
+  throw first;
 }
 
 function isOwned(value: unknown): value is Owned {

@@ -53,7 +53,7 @@ export async function openImage(file: FileHandle): Promise<OpenImage> {
   return { file, header: header.data, dataOffset };
 }
 
-/** Bytes of all used blocks. */
+/** Bytes of all blocks in the image. */
 export function dataBytes({ extents, blockSize }: Pick<ImageHeader, "extents" | "blockSize">): number {
   return extents.reduce((sum, [, count]) => sum + count * blockSize, 0);
 }

@@ -4,6 +4,7 @@ import { readBlockDevice } from "../devices/block-device.ts";
 import { openDirect, pageAligned } from "../devices/direct-io.ts";
 import { writeErrorHint } from "../devices/sync.ts";
 import { discardRange, signatureBytes } from "../devices/wipe.ts";
+import { allAcquired } from "../host/disposal.ts";
 import { KnownError, messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { run } from "../host/run.ts";
@@ -16,14 +17,7 @@ const flushBytes = 64 * 1024 * 1024;
  * own, the size of the device, and last what depends on that size. Returns the UUID.
  */
 export async function writeImage(host: Host, image: OpenImage, device: string): Promise<string> {
-  const discarding = discardOthers(host, image, device);
-  // Awaited in any case; until then a failure is not unhandled.
-  discarding.catch(() => undefined);
-  try {
-    await copyBlocks(host, image, device);
-  } finally {
-    await discarding;
-  }
+  await allAcquired([copyBlocks(host, image, device), discardOthers(host, image, device)]);
   const uuid = randomUUID();
   // Before the size: with metadata checksums every inode table is written anew.
   await run(host, ["tune2fs", "-U", uuid, device]);
@@ -41,10 +35,12 @@ async function copyBlocks(host: Host, image: OpenImage, device: string): Promise
     const all = dataBytes(image.header);
     const flush = flushing(target);
     const progress = (bytes: number): void => {
-      flush(bytes);
+      host.signal.throwIfAborted();
+      flush.after(bytes);
       host.log.progress(`writing the system: ${String(Math.floor((100 * bytes) / all))} %`);
     };
     await unpackImage(image, target, { memory, progress });
+    await flush.ended();
   } catch (error) {
     if (!isWriteError(error)) throw error;
     throw new KnownError(`cannot write to ${device}: ${messageOf(error)}`, { hint: writeErrorHint, cause: error });
@@ -55,22 +51,34 @@ async function copyBlocks(host: Host, image: OpenImage, device: string): Promise
 }
 
 function isWriteError(error: unknown): boolean {
-  return error instanceof Error && "syscall" in error && error.syscall === "write";
+  return error instanceof Error && "syscall" in error && ["write", "fdatasync"].includes(String(error.syscall));
+}
+
+interface Flushing {
+  /** Is told how many bytes were handed over so far. */
+  after(bytes: number): void;
+  /** Rejects when any flush failed: the device tells nobody else of it. */
+  ended(): Promise<void>;
 }
 
 // What the device took may still lie in a cache of its own, or of the filesystem below a loop device: written out while
-// more is coming. What goes wrong with it, the sync at the end of the run reports as well.
-function flushing(target: FileHandle): (bytes: number) => void {
+// more is coming, one flush at a time.
+function flushing(target: FileHandle): Flushing {
   let flushed = 0;
   let underWay = false;
-  return (bytes) => {
-    if (underWay || bytes - flushed < flushBytes) return;
-    flushed = bytes;
-    underWay = true;
-    const ended = (): void => {
-      underWay = false;
-    };
-    target.datasync().then(ended, ended);
+  let all: Promise<void> = Promise.resolve();
+  return {
+    after(bytes) {
+      if (underWay || bytes - flushed < flushBytes) return;
+      flushed = bytes;
+      underWay = true;
+      const flush = target.datasync().finally(() => {
+        underWay = false;
+      });
+      all = Promise.all([all, flush]).then(() => undefined);
+      all.catch(() => undefined);
+    },
+    ended: () => all,
   };
 }
 

@@ -1,4 +1,4 @@
-import { readdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readSync, statSync, utimesSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { architecture } from "../fixtures/bootstrapped-cache.ts";
@@ -96,10 +96,12 @@ test("the cache command builds, lists, refreshes, verifies and prunes, in words 
 
 // Size, time and inode stay.
 function flipByte(path: string): void {
-  sh(
-    `touch -r "$1" "$1.time"; size=$(stat -c %s "$1")
-     printf '\\245' | dd of="$1" bs=1 seek=$((size / 2)) conv=notrunc status=none
-     touch -r "$1.time" "$1"; rm "$1.time"`,
-    path,
-  );
+  sh('touch -r "$1" "$1.time"', path);
+  const file = openSync(path, "r+");
+  const byte = Buffer.alloc(1);
+  const position = Math.floor(statSync(path).size / 2);
+  readSync(file, byte, 0, 1, position);
+  writeSync(file, Buffer.from([~(byte[0] ?? 0) & 0xff]), 0, 1, position);
+  closeSync(file);
+  sh('touch -r "$1.time" "$1"; rm "$1.time"', path);
 }

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { attachDisk } from "../../src/devices/disk.ts";
 import { attachLoop, readLoop, readLoops } from "../../src/devices/loop.ts";
+import { fileKey } from "../../src/devices/file-key.ts";
 import { recoverDeadRuns } from "../../src/devices/recovery.ts";
 import type { JournalEntry } from "../../src/host/journal.ts";
 import { leakCheckedHost, leaksOf } from "../fixtures/leaks.ts";
@@ -68,13 +69,13 @@ test.each([
     sh('umount "$1"', mountPoint);
   });
   const disk = diskOn(diskFile(join(mountPoint, "disk"), 64));
-  const before = readLoops().length;
   const child = startHolder(host, disk, "own");
   await ready(child);
   await kill(child);
-  expect(readLoops().filter(({ backing }) => backing === `/${basename(disk)}`).length).toBeGreaterThan(0);
+  const tornOff = (): number => readLoops().filter(({ backing }) => backing === `/${basename(disk)}`).length;
+  expect(tornOff()).toBeGreaterThan(0);
   expect((await recoverDeadRuns(host)).kept).toEqual([]);
-  expect(readLoops()).toHaveLength(before);
+  expect(tornOff()).toBe(0);
   await using __ = await attachDisk(host, disk);
 });
 
@@ -111,6 +112,18 @@ test("a loop device that shows something else by now is left alone", async () =>
   deadJournal(host, { kind: "loop", device: mine, backing: join(host.directory, "gone"), offset: 0, sizeLimit: 0 });
   expect(await recoverDeadRuns(host)).toEqual({ runs: 1, released: [], kept: [] });
   expect(readLoop(mine.slice("/dev/".length))?.backing).toBe(join(host.directory, "other"));
+});
+
+test("a loop device on the same file by another name is somebody else's", async () => {
+  const host = leakCheckedHost();
+  const file = diskFile(join(host.directory, "disk"), 8);
+  const theirs = loopOn(file);
+  const backingKey = fileKey(file);
+  // Its path ends in the one that the kernel has, as one does that was torn off its mount.
+  const backing = join("/data", file);
+  deadJournal(host, { kind: "loop", device: theirs, backing, backingKey, offset: 0, sizeLimit: 0 });
+  expect(await recoverDeadRuns(host)).toEqual({ runs: 1, released: [], kept: [] });
+  expect(readLoop(basename(theirs))?.backing).toBe(file);
 });
 
 test("a loop device on a file that was deleted since is released", async () => {

@@ -83,6 +83,14 @@ describe("what is acquired at once", () => {
     expect([first, second.name, released]).toEqual(["slow", "disk", []]);
   });
 
+  test("fails with all that failed, each once, the first one first", async () => {
+    const signal = new Error("interrupted");
+    const fail = (error: Error): Promise<never> => Promise.reject(error);
+    const acquiring = allAcquired([fail(signal), fail(new Error("still held")), fail(signal)]);
+    const error: unknown = await acquiring.catch((failure: unknown) => failure);
+    expect(flattenSuppressed(error)).toEqual([signal, new Error("still held")]);
+  });
+
   test("is given back when one of it fails, also what comes later", async () => {
     const released: string[] = [];
     const late = new Promise<void>((resolve) => setTimeout(resolve, 20)).then(() => owned(released, "late"));
