@@ -1,4 +1,4 @@
-import { flattenSuppressed } from "./errors.ts";
+import { flattenSuppressed, KnownError } from "./errors.ts";
 
 /** Something owned that is given back when its `await using` scope ends. */
 export interface Owned extends AsyncDisposable {
@@ -7,7 +7,8 @@ export interface Owned extends AsyncDisposable {
 
 /**
  * Waits until all have settled, and returns what they gave. When any failed, gives back what the others acquired and
- * throws the first failure; further ones are suppressed by it, like failures of giving back.
+ * throws the first failure; further ones are suppressed by it, like failures of giving back. Reasons that are known for
+ * all are one error that names each.
  */
 export async function allAcquired<T extends readonly unknown[]>(
   acquisitions: readonly [...{ readonly [K in keyof T]: Promise<T[K]> }],
@@ -18,7 +19,7 @@ export async function allAcquired<T extends readonly unknown[]>(
   );
   const acquired = settled.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
   if (failures.size === 0) return acquired as unknown as T;
-  const [first, ...others] = failures;
+  const [first, ...others] = isKnownForAll([...failures]) ? [joined([...failures] as KnownError[])] : failures;
   await using stack = new ReleaseStack();
   for (const other of others)
     stack.defer(async () => {
@@ -27,6 +28,16 @@ export async function allAcquired<T extends readonly unknown[]>(
     });
   for (const owned of acquired) if (isOwned(owned)) stack.use(owned);
   throw first;
+}
+
+function isKnownForAll(failures: readonly unknown[]): boolean {
+  return failures.length > 1 && failures.every((failure) => failure instanceof Error && failure.name === "KnownError");
+}
+
+function joined(failures: readonly KnownError[]): KnownError {
+  const hints = new Set(failures.flatMap(({ hint }) => hint ?? []));
+  const message = failures.map((failure) => failure.message).join("; ");
+  return new KnownError(message, { cause: failures[0], ...(hints.size === 0 ? {} : { hint: [...hints].join("; ") }) });
 }
 
 function isOwned(value: unknown): value is Owned {

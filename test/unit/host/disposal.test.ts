@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { allAcquired, ReleaseStack } from "../../../src/host/disposal.ts";
-import { flattenSuppressed } from "../../../src/host/errors.ts";
+import { flattenSuppressed, KnownError } from "../../../src/host/errors.ts";
 
 test("releases in reverse order, also behind one that fails", async () => {
   const released: string[] = [];
@@ -89,6 +89,15 @@ describe("what is acquired at once", () => {
     const acquiring = allAcquired([fail(signal), fail(new Error("still held")), fail(signal)]);
     const error: unknown = await acquiring.catch((failure: unknown) => failure);
     expect(flattenSuppressed(error)).toEqual([signal, new Error("still held")]);
+  });
+
+  test("fails with one error where every reason is known, each remedy said once", async () => {
+    const missing = (disk: string): Promise<never> =>
+      Promise.reject(new KnownError(`${disk} is not there`, { hint: "activate it" }));
+    await expect(allAcquired([missing("disk"), missing("swap")])).rejects.toMatchObject({
+      message: "disk is not there; swap is not there",
+      hint: "activate it",
+    });
   });
 
   test("is given back when one of it fails, also what comes later", async () => {
