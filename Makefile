@@ -12,7 +12,7 @@ NODE ?=
 DESTDIR ?=
 export PREFIX SYSCONFDIR LOCALSTATEDIR OS_DIR NODE DESTDIR
 
-sources := $(shell find bin src -name '*.ts') scripts/build.mjs scripts/head.sh package.json
+sources := $(shell find bin src -name '*.ts') scripts/build.mjs scripts/head.sh os-definition/start.cjs package.json
 # A node that scripts/install-packages fetched because the system's is too old to build with; harmless when absent.
 export PATH := $(CURDIR)/.cache/node/bin:$(PATH)
 
@@ -64,7 +64,7 @@ bench:
 
 clean:
 	rm -rf test-results coverage .cache
-	cd os-definition && rm -f create import export rename verify ganeti-instance-debootstrap THIRD-PARTY-LICENSES
+	cd os-definition && rm -f create import export rename verify ganeti-instance-debootstrap *.code THIRD-PARTY-LICENSES
 
 distclean: clean
 	rm -rf node_modules config.mk

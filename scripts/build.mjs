@@ -1,4 +1,5 @@
 // Bundles each entry point of bin/ into os-definition/, which is then a complete OS definition.
+import { execFileSync } from "node:child_process";
 import {
   accessSync,
   chmodSync,
@@ -30,7 +31,7 @@ const result = await build({
   platform: "node",
   format: "cjs",
   target: "node18",
-  charset: "utf8",
+  charset: "ascii",
   legalComments: "none",
   metafile: true,
   write: false,
@@ -41,11 +42,21 @@ mkdirSync(output, { recursive: true });
 for (const file of result.outputFiles) {
   replace(join(output, basename(file.path, ".js")), head + withoutDirective(file.text), 0o755);
 }
+compile(names.map((name) => join(output, name)));
 replace(join(output, "THIRD-PARTY-LICENSES"), licenses(Object.keys(result.metafile.inputs)), 0o644);
+
+/** Leaves beside each program the code that V8 makes of it (os-definition/start.cjs); by the node that will run them. */
+function compile(programs) {
+  const script = "require(process.argv[1]).compile(process.argv.slice(2))";
+  execFileSync(nodePath(), ["-e", script, join(root, "os-definition/start.cjs"), ...programs], { stdio: "inherit" });
+}
 
 function headOf(osDir) {
   const text = readFileSync(join(root, "scripts", "head.sh"), "utf8");
-  return text.replace("@NODE@", () => nodePath()).replace("@OS_DIR@", () => osDir);
+  return text
+    .replace("@NODE@", () => nodePath())
+    .replace("@START@", () => join(osDir, "start.cjs"))
+    .replace("@OS_DIR@", () => osDir);
 }
 
 // The head has it already: a directive must be the first statement.

@@ -102,7 +102,7 @@ function prepare(directory: string, detach: string[]): Bench {
   const peer = join(directory, "peer");
   mkdirSync(ours);
   sh(
-    `cp "$1"/os-definition/{ganeti_api_version,variants.list,parameters.list,common.sh,package.json} "$2"; cd "$1"; node scripts/build.mjs bin "$2"`,
+    `cp "$1"/os-definition/{ganeti_api_version,variants.list,parameters.list,common.sh,package.json,start.cjs} "$2"; cd "$1"; node scripts/build.mjs bin "$2"`,
     source,
     ours,
   );
