@@ -1,12 +1,12 @@
 import type { Config } from "../config/config.ts";
-import { attachDisk, type Disk, refuseOverlap } from "../devices/disk.ts";
+import { attachWithSwap, type Disk } from "../devices/disk.ts";
 import { type LayoutOptions, layOutDisk, rootBytes, type RootDevice } from "../devices/lay-out.ts";
 import type { MountedFilesystem } from "../devices/mount.ts";
 import { makeSwap, type Swap } from "../devices/swap.ts";
 import { bootPackages, checkBootLoader, decideBootLoader, installBootLoader } from "../guest/boot-loader.ts";
 import { configureGuest } from "../guest/configure.ts";
 import { findHooks, hookEnvironment, runHooks } from "../guest/hooks.ts";
-import { allAcquired, type Owned } from "../host/disposal.ts";
+import { allAcquired } from "../host/disposal.ts";
 import { KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import type { Installation } from "../host/installation.ts";
@@ -74,10 +74,11 @@ function planCreation(host: Host, request: CreateRequest, config: Config, place:
 
 async function install(creation: Creation): Promise<string> {
   const { host, request, config, needs } = creation;
-  const [disk, swapDisk] = await host.log.phase("check the disk", () => attachBoth(creation));
+  const [disk, swapDisk] = await host.log.phase("check the disk", () =>
+    attachWithSwap(host, request.disk, request.swapDevice),
+  );
   await using _disk = disk;
   await using _swapDisk = swapDisk;
-  if (swapDisk !== undefined) refuseOverlap(disk, swapDisk);
   checkBootLoader(host, config, request.instance, disk);
   await findHooks(host, config.customizeDir);
   checkFits(creation, disk, { requirement: leastSystem });
@@ -102,11 +103,6 @@ async function install(creation: Creation): Promise<string> {
 }
 
 const nothing = Promise.resolve(undefined);
-
-async function attachBoth({ host, request }: Creation): Promise<[Disk & Owned, (Disk & Owned) | undefined]> {
-  const swap = request.swapDevice === undefined ? nothing : attachDisk(host, request.swapDevice);
-  return await allAcquired([attachDisk(host, request.disk), swap]);
-}
 
 /** Throws KnownError when the root filesystem would not hold the system. Nothing was written so far. */
 function checkFits(

@@ -1,5 +1,5 @@
 import type { Config } from "../config/config.ts";
-import { attachDisk, type Disk, refuseOverlap } from "../devices/disk.ts";
+import { attachWithSwap, type Disk } from "../devices/disk.ts";
 import { makeSwap } from "../devices/swap.ts";
 import { readPartitionTable } from "../devices/partition-table.ts";
 import { type Owned, ReleaseStack } from "../host/disposal.ts";
@@ -71,9 +71,8 @@ interface Target {
 
 async function attachTarget(host: Host, request: ImportRequest): Promise<Target & Owned> {
   await using releases = new ReleaseStack();
-  const disk = releases.use(await attachDisk(host, request.disk));
-  const swap = request.swapDevice === undefined ? undefined : releases.use(await attachDisk(host, request.swapDevice));
-  if (swap !== undefined) refuseOverlap(disk, swap);
+  const [disk, swap] = await attachWithSwap(host, request.disk, request.swapDevice);
+  for (const owned of [disk, swap]) if (owned !== undefined) releases.use(owned);
   const held = releases.move();
   return { disk, swap, [Symbol.asyncDispose]: () => held[Symbol.asyncDispose]() };
 }

@@ -13,6 +13,11 @@ export interface BlockDevice {
   readonly sizeBytes: number;
   /** Logical sector size in bytes. */
   readonly sectorSize: number;
+  /** Bytes that it writes at once, at the least. */
+  readonly physicalSectorSize: number;
+  /** Bytes for which it was made, as a RAID's chunk and stripe; 0 where it does not tell. */
+  readonly minimumIoBytes: number;
+  readonly optimalIoBytes: number;
   readonly readOnly: boolean;
   /** 0 where the device cannot discard. */
   readonly discardMaxBytes: number;
@@ -53,6 +58,9 @@ function describe(number: DeviceNumber, directory: string): BlockDevice {
     name: basename(directory),
     sizeBytes: readNumber(join(directory, "size")) * kernelSectorSize,
     sectorSize: readNumber(join(disk, "queue/logical_block_size")),
+    physicalSectorSize: readNumber(join(disk, "queue/physical_block_size")),
+    minimumIoBytes: readNumber(join(disk, "queue/minimum_io_size")),
+    optimalIoBytes: readNumber(join(disk, "queue/optimal_io_size")),
     readOnly: readNumber(join(directory, "ro")) !== 0,
     discardMaxBytes: readNumber(join(disk, "queue/discard_max_bytes")),
     partitions: partitions.map((partition) => readText(join(partition, "dev")) ?? ""),

@@ -1,13 +1,13 @@
 import { constants } from "node:fs";
 import { open, realpath, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
-import { type Owned, ReleaseStack } from "../host/disposal.ts";
+import { allAcquired, type Owned, ReleaseStack } from "../host/disposal.ts";
 import { hasCode, KnownError, messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { acquireLock, type Lock } from "../host/lock.ts";
 import { readBlockDevice } from "./block-device.ts";
 import { fileKey } from "./file-key.ts";
-import { type DiskIdentity, refuseDiskInUse } from "./in-use.ts";
+import { type DiskIdentity, type NamedDisk, refuseDisksInUse } from "./in-use.ts";
 import { attachLoop } from "./loop.ts";
 import { syncFile } from "./sync.ts";
 
@@ -42,11 +42,62 @@ export interface AttachOptions {
  * lost. Throws KnownError for whatever is not a usable disk.
  */
 export async function attachDisk(host: Host, path: string, options: AttachOptions = {}): Promise<Disk & Owned> {
-  await using releases = new ReleaseStack();
+  const [disk] = await attachDisks(host, [path], options);
+  return disk;
+}
+
+/**
+ * Takes an instance's disk and, if it has one, its swap device. Throws KnownError also when one is a partition of the
+ * other; what is wrong with both is one error.
+ */
+export async function attachWithSwap(
+  host: Host,
+  path: string,
+  swapPath: string | undefined,
+): Promise<readonly [Disk & Owned, (Disk & Owned) | undefined]> {
+  if (swapPath === undefined) return [await attachDisk(host, path), undefined];
+  await using stack = new ReleaseStack();
+  const [disk, swap] = await attachDisks(host, [path, swapPath], {});
+  for (const owned of [disk, swap]) stack.use(owned);
+  refuseOverlap(disk, swap);
+  // They are the caller's from here on.
+  stack.move();
+  return [disk, swap];
+}
+
+async function attachDisks<const T extends readonly string[]>(
+  host: Host,
+  paths: T,
+  options: AttachOptions,
+): Promise<{ -readonly [K in keyof T]: Disk & Owned }> {
+  const found = await allAcquired(paths.map((path) => findDisk(host, path, options)));
+  await using locks = new ReleaseStack();
+  for (const { lock } of found) locks.use(lock);
+  if (options.allowInUse !== true) await refuseDisksInUse(host, found);
+  const disks = await allAcquired(found.map((disk) => takeDisk(host, disk, options)));
+  return disks as { -readonly [K in keyof T]: Disk & Owned };
+}
+
+/** A disk that is locked, so that no other run of ours takes it. */
+interface FoundDisk extends NamedDisk, Owned {
+  readonly realPath: string;
+  readonly lock: ReleaseStack;
+}
+
+async function findDisk(host: Host, path: string, { waitSeconds = 2 }: AttachOptions): Promise<FoundDisk> {
   const realPath = await resolveDisk(path);
   const identity = await identify(path, realPath);
-  releases.use(await lockDisk(host, path, identity, options.waitSeconds ?? 2));
-  if (options.allowInUse !== true) await refuseDiskInUse(host, path, identity);
+  const lock = new ReleaseStack();
+  lock.use(await lockDisk(host, path, identity, waitSeconds));
+  return { path, realPath, identity, lock, [Symbol.asyncDispose]: () => lock[Symbol.asyncDispose]() };
+}
+
+async function takeDisk(
+  host: Host,
+  { path, realPath, identity, lock }: FoundDisk,
+  options: AttachOptions,
+): Promise<Disk & Owned> {
+  await using releases = lock.move();
   refuseUnwritable(path, identity, options);
   if (options.readOnly !== true) {
     releases.use(recordDisk(host, realPath));
@@ -65,8 +116,7 @@ export async function attachDisk(host: Host, path: string, options: AttachOption
   };
 }
 
-/** Throws KnownError when one of two attached disks is a partition of the other. */
-export function refuseOverlap(one: Disk, other: Disk): void {
+function refuseOverlap(one: Disk, other: Disk): void {
   const [first, second] = [readBlockDevice(one.device), readBlockDevice(other.device)];
   const part = first.partitions.includes(second.number)
     ? { whole: one, partition: other }

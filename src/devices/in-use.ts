@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { KnownError } from "../host/errors.ts";
+import { joinedErrors, KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import {
   type BlockDevice,
@@ -24,22 +24,53 @@ export interface DiskUse {
   readonly remedy: string;
 }
 
+/** A disk and the path that it was given by. */
+export interface NamedDisk {
+  readonly path: string;
+  readonly identity: DiskIdentity;
+}
+
 /**
- * Throws KnownError when anything uses the disk: a mount in any namespace, swap, a device on top of it, a loop device
+ * Throws KnownError when anything uses one of the disks: a mount in any namespace, swap, a device on top of it, a loop device
  * on it or on a part of it, an exclusive opener, or an emulator's image lock. A running guest of a hypervisor that takes
  * no lock does not show.
  */
-export async function refuseDiskInUse(host: Host, path: string, disk: DiskIdentity): Promise<void> {
-  const uses = await findUses(host, disk);
-  if (uses.length === 0) return;
-  throw new KnownError(`disk ${path} is in use: ${uses.map(({ use }) => use).join("; ")}`, {
+export async function refuseDisksInUse(host: Host, disks: readonly NamedDisk[]): Promise<void> {
+  const node = await lookAtNode(host);
+  const failures = disks.flatMap(({ path, identity }) => {
+    const uses = findUses(node, identity);
+    return uses.length === 0 ? [] : [inUse(path, uses)];
+  });
+  if (failures.length > 0) throw joinedErrors(failures);
+}
+
+function inUse(path: string, uses: readonly DiskUse[]): KnownError {
+  return new KnownError(`disk ${path} is in use: ${uses.map(({ use }) => use).join("; ")}`, {
     hint: [...new Set(uses.map(({ remedy }) => remedy))].join("; "),
   });
 }
 
-async function findUses(host: Host, disk: DiskIdentity): Promise<readonly DiskUse[]> {
-  const [loops, locks] = await Promise.all([loopUses(host, disk), lockUses(disk)]);
-  const known = [...holderUses(disk), ...swapUses(disk), ...loops, ...locks];
+/** What the node has in use, whatever the disk: looked at once for all. */
+interface NodeState {
+  readonly swaps: readonly string[];
+  readonly loops: readonly LoopState[];
+  /** By loop device. */
+  readonly loopKeys: ReadonlyMap<string, FileKey>;
+  readonly imageLocks: ReadonlySet<FileKey>;
+}
+
+async function lookAtNode(host: Host): Promise<NodeState> {
+  const loops = readLoops();
+  // The kernel stops all changes of locks to tell of them: it takes its time.
+  const [loopKeys, locks] = await Promise.all([
+    loops.length === 0 ? new Map<string, FileKey>() : backingKeys(host),
+    readFile("/proc/locks", "utf8"),
+  ]);
+  return { swaps: parseSwaps(readFileSync("/proc/swaps", "utf8")), loops, loopKeys, imageLocks: imageLocks(locks) };
+}
+
+function findUses(node: NodeState, disk: DiskIdentity): readonly DiskUse[] {
+  const known = [...holderUses(disk), ...swapUses(node, disk), ...loopUses(node, disk), ...lockUses(node, disk)];
   return known.length === 0 ? exclusiveUses(disk) : known;
 }
 
@@ -66,8 +97,8 @@ function holderUse({ name, mapName, mapUuid }: Holder, device: string): DiskUse 
   };
 }
 
-function swapUses(disk: DiskIdentity): readonly DiskUse[] {
-  return parseSwaps(readFileSync("/proc/swaps", "utf8"))
+function swapUses({ swaps }: NodeState, disk: DiskIdentity): readonly DiskUse[] {
+  return swaps
     .filter((path) => isPartOf(path, disk))
     .map((path) => ({ use: `${path} is swapped on`, remedy: `swapoff ${path}` }));
 }
@@ -82,12 +113,9 @@ export function parseSwaps(text: string): readonly string[] {
 }
 
 // O_EXCL, mountinfo and holders are silent about a loop device on the disk, mounted or not.
-async function loopUses(host: Host, disk: DiskIdentity): Promise<readonly DiskUse[]> {
-  const loops = readLoops();
-  if (loops.length === 0) return [];
-  const listed = await backingKeys(host);
+function loopUses({ loops, loopKeys }: NodeState, disk: DiskIdentity): readonly DiskUse[] {
   return loops
-    .filter(({ device, backing }) => isPartOf(backing, disk) || listed.get(device) === keyOf(disk))
+    .filter(({ device, backing }) => isPartOf(backing, disk) || loopKeys.get(device) === keyOf(disk))
     .map((loop) => loopUse(loop));
 }
 
@@ -110,10 +138,9 @@ function isPartOf(path: string, disk: DiskIdentity): boolean {
 }
 
 // QEMU locks an image's bytes 100 to 299 while a guest runs on it (docs/devel: file locking of its file-posix driver).
-async function lockUses(disk: DiskIdentity): Promise<readonly DiskUse[]> {
+function lockUses(node: NodeState, disk: DiskIdentity): readonly DiskUse[] {
   const key = keyOf(disk);
-  // The kernel stops all changes of locks for it: it takes its time.
-  const held = key !== undefined && imageLocks(await readFile("/proc/locks", "utf8")).has(key);
+  const held = key !== undefined && node.imageLocks.has(key);
   return held ? [{ use: "an emulator holds its image lock", remedy: "shut the instance down first" }] : [];
 }
 

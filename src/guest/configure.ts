@@ -2,7 +2,7 @@ import type { Host } from "../host/host.ts";
 import type { RootedFiles } from "../host/rooted-files.ts";
 import type { InstanceNic } from "../os-api/request.ts";
 import { scrubIdentity } from "../system-image/identity.ts";
-import { removeRootPassword } from "./accounts.ts";
+import { removeRootPassword } from "../system-image/accounts.ts";
 import { configureConsole, serialConsole } from "./console.ts";
 import { type Filesystems, writeFstab } from "./fstab.ts";
 import { writeHostName } from "./host-name.ts";

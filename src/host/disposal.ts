@@ -1,4 +1,4 @@
-import { flattenSuppressed, KnownError } from "./errors.ts";
+import { flattenSuppressed, joinedErrors, type KnownError } from "./errors.ts";
 
 /** Something owned that is given back when its `await using` scope ends. */
 export interface Owned extends AsyncDisposable {
@@ -19,7 +19,7 @@ export async function allAcquired<T extends readonly unknown[]>(
   );
   const acquired = settled.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
   if (failures.size === 0) return acquired as unknown as T;
-  const [first, ...others] = isKnownForAll([...failures]) ? [joined([...failures] as KnownError[])] : failures;
+  const [first, ...others] = isKnownForAll([...failures]) ? [joinedErrors([...failures] as KnownError[])] : failures;
   await using stack = new ReleaseStack();
   for (const other of others)
     stack.defer(async () => {
@@ -32,12 +32,6 @@ export async function allAcquired<T extends readonly unknown[]>(
 
 function isKnownForAll(failures: readonly unknown[]): boolean {
   return failures.length > 1 && failures.every((failure) => failure instanceof Error && failure.name === "KnownError");
-}
-
-function joined(failures: readonly KnownError[]): KnownError {
-  const hints = new Set(failures.flatMap(({ hint }) => hint ?? []));
-  const message = failures.map((failure) => failure.message).join("; ");
-  return new KnownError(message, { cause: failures[0], ...(hints.size === 0 ? {} : { hint: [...hints].join("; ") }) });
 }
 
 function isOwned(value: unknown): value is Owned {

@@ -81,6 +81,13 @@ export function flattenSuppressed(error: unknown): readonly unknown[] {
   return [error];
 }
 
+/** Several reasons, each known, as one error that names them all. */
+export function joinedErrors(failures: readonly KnownError[]): KnownError {
+  const hints = new Set(failures.flatMap(({ hint }) => hint ?? []));
+  const message = failures.map((failure) => failure.message).join("; ");
+  return new KnownError(message, { cause: failures[0], ...(hints.size === 0 ? {} : { hint: [...hints].join("; ") }) });
+}
+
 /** The message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

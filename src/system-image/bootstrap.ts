@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { openRoot } from "../host/rooted-files.ts";
+import { removeRootPassword } from "./accounts.ts";
 import { runDebootstrap } from "./debootstrap.ts";
 import { scrubIdentity } from "./identity.ts";
 import { runMmdebstrap } from "./mmdebstrap.ts";
@@ -36,6 +37,8 @@ export async function bootstrapTree(host: Host, wanted: Wanted, archive: Archive
   await tidyTree(files, config, archive.mirror);
   if (fetched !== undefined) await installLists(packed, place.tree);
   await scrubIdentity(files);
+  // Each guest's create does it again; where nothing is left to do, that costs no process.
+  if (await files.exists("/etc/passwd")) await removeRootPassword(files);
 }
 
 // Our idea of what the engine needs may miss a suite's own: then it gets the whole archive.

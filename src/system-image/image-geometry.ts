@@ -1,4 +1,5 @@
 import type { Config } from "../config/config.ts";
+import type { BlockDevice } from "../devices/block-device.ts";
 import { filesystemArguments } from "../devices/filesystem.ts";
 import type { Host } from "../host/host.ts";
 import { capture } from "../host/run.ts";
@@ -25,29 +26,65 @@ export const largestDevice = 15 * 2 ** 40;
 // One inode in 16 kB of a 16.1 kB group still is the same ratio: mke2fs rounds to whole inode blocks and groups.
 const tolerance = 0.15;
 
+/** What mke2fs would make of a device. */
+interface FilesystemPlan {
+  readonly geometry: ImageGeometry;
+  /** Arguments of tune2fs for what only this device asks for: hints for the allocator, where it tells of a RAID. */
+  readonly tuning: readonly string[];
+}
+
+/** What is known of a device that may not exist yet, in bytes. */
+export type DeviceFacts = Pick<BlockDevice, "sizeBytes" | "minimumIoBytes" | "optimalIoBytes"> & {
+  readonly device: string;
+};
+
 /**
- * The geometry that mke2fs would choose for `device`, asked from mke2fs itself (its choices depend on the size and on
- * /etc/mke2fs.conf); undefined where no image can stand for it.
+ * What mke2fs would choose for a device, asked from mke2fs itself (its choices depend on the size, on
+ * /etc/mke2fs.conf and on its version); undefined where no image can stand for it.
  */
-export async function geometryFor(
+export async function planFilesystem(
   host: Host,
   config: Config,
   needs: SystemNeeds,
-  device: string,
-): Promise<ImageGeometry | undefined> {
+  facts: DeviceFacts,
+): Promise<FilesystemPlan | undefined> {
   const type = config.filesystem;
   if (type === "xfs" || type === "btrfs") return undefined;
   const features = filesystemArguments(type, config.suite, { bootloader: needs.bootloader });
-  const plan = parseDryRun(await capture(host, ["mke2fs", "-n", "-F", "-t", type, ...features, device]));
-  if (plan?.blockSize !== imageBlockSize) return undefined;
-  const ratio = (plan.blocks * plan.blockSize) / plan.inodes;
+  const dryRun = parseDryRun(
+    await capture(host, ["mke2fs", "-n", "-v", "-F", "-t", type, ...features, ...place(facts)]),
+  );
+  if (dryRun?.blockSize !== imageBlockSize) return undefined;
+  const ratio = (dryRun.blocks * dryRun.blockSize) / dryRun.inodes;
   const inodeRatio = 2 ** Math.round(Math.log2(ratio));
-  return Math.abs(ratio / inodeRatio - 1) > tolerance ? undefined : { type, features, inodeRatio };
+  if (Math.abs(ratio / inodeRatio - 1) > tolerance) return undefined;
+  const stripes = [
+    ...(dryRun.stride === 0 ? [] : [`stride=${String(dryRun.stride)}`]),
+    ...(dryRun.stripeWidth === 0 ? [] : [`stripe_width=${String(dryRun.stripeWidth)}`]),
+  ];
+  return { geometry: { type, features, inodeRatio }, tuning: stripes.length === 0 ? [] : ["-E", stripes.join(",")] };
 }
 
-/** Reads `Creating filesystem with 262144 4k blocks and 65536 inodes`. */
-export function parseDryRun(text: string): { blocks: number; blockSize: number; inodes: number } | undefined {
-  const match = /with (\d+) (\d+)k blocks and (\d+) inodes/.exec(text);
-  if (match === null) return undefined;
-  return { blocks: Number(match[1]), blockSize: Number(match[2]) * 1024, inodes: Number(match[3]) };
+// On the device only where it has more to tell than its size: even a dry run flushes it, and that waits for all that
+// others write to the same storage.
+function place({ device, sizeBytes, minimumIoBytes, optimalIoBytes }: DeviceFacts): readonly string[] {
+  if (minimumIoBytes > imageBlockSize || optimalIoBytes > imageBlockSize) return [device];
+  return ["/dev/null", `${String(Math.floor(sizeBytes / 1024))}k`];
+}
+
+/** Reads what `mke2fs -n -v` says. Stride and stripe width in blocks. */
+export function parseDryRun(
+  text: string,
+): { blocks: number; blockSize: number; inodes: number; stride: number; stripeWidth: number } | undefined {
+  const blockSize = /^Block size=(\d+) /m.exec(text)?.[1];
+  const counts = /^(\d+) inodes, (\d+) blocks$/m.exec(text);
+  const stripes = /^Stride=(\d+) blocks, Stripe width=(\d+) blocks$/m.exec(text);
+  if (blockSize === undefined || counts === null || stripes === null) return undefined;
+  return {
+    blocks: Number(counts[2]),
+    blockSize: Number(blockSize),
+    inodes: Number(counts[1]),
+    stride: Number(stripes[1]),
+    stripeWidth: Number(stripes[2]),
+  };
 }

@@ -3,11 +3,12 @@ import { type FileHandle, open } from "node:fs/promises";
 import { readBlockDevice } from "../devices/block-device.ts";
 import { openDirect, pageAligned } from "../devices/direct-io.ts";
 import { writeErrorHint } from "../devices/sync.ts";
-import { discardRange, signatureBytes } from "../devices/wipe.ts";
+import { discardRanges, signatureBytes } from "../devices/wipe.ts";
 import { allAcquired } from "../host/disposal.ts";
 import { KnownError, messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { run } from "../host/run.ts";
+import type { FittingImage } from "./image.ts";
 import { chunkBytes, dataBytes, freeRanges, type OpenImage, unpackImage } from "./image-file.ts";
 
 const flushBytes = 64 * 1024 * 1024;
@@ -16,7 +17,7 @@ const flushBytes = 64 * 1024 * 1024;
  * Puts an image on `device`: its blocks copied and the old content of all others discarded as mkfs does, a UUID of its
  * own, the size of the device, and last what depends on that size. Returns the UUID.
  */
-export async function writeImage(host: Host, image: OpenImage, device: string): Promise<string> {
+export async function writeImage(host: Host, image: FittingImage, device: string): Promise<string> {
   await allAcquired([copyBlocks(host, image, device), discardOthers(host, image, device)]);
   const uuid = randomUUID();
   // Before the size: with metadata checksums every inode table is written anew.
@@ -24,7 +25,7 @@ export async function writeImage(host: Host, image: OpenImage, device: string): 
   await run(host, ["resize2fs", device]);
   const { lateFeatures, reservedPercent } = image.header;
   const features = lateFeatures.length === 0 ? [] : ["-O", lateFeatures.join(",")];
-  await run(host, ["tune2fs", ...features, "-m", String(reservedPercent), device]);
+  await run(host, ["tune2fs", ...features, ...image.tuning, "-m", String(reservedPercent), device]);
   return uuid;
 }
 
@@ -86,7 +87,5 @@ function flushing(target: FileHandle): Flushing {
 // writing. Nor the end, which was wiped: what a device gives back after a discard need not be zeros.
 async function discardOthers(host: Host, image: OpenImage, device: string): Promise<void> {
   const { sizeBytes } = readBlockDevice(device);
-  for (const [offset, bytes] of freeRanges(image.header, sizeBytes - signatureBytes)) {
-    if (!(await discardRange(host, device, { offset, bytes }))) return;
-  }
+  await discardRanges(host, device, freeRanges(image.header, sizeBytes - signatureBytes));
 }

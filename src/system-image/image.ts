@@ -1,13 +1,12 @@
 import { createHash } from "node:crypto";
-import { open, rm, stat, truncate, writeFile, type FileHandle } from "node:fs/promises";
-import { join } from "node:path";
+import { open, rm, stat, type FileHandle } from "node:fs/promises";
 import { readBlockDevice } from "../devices/block-device.ts";
 import type { Owned } from "../host/disposal.ts";
 import { hasCode, KnownError, messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { lockSystem } from "./cache-folder.ts";
 import { buildImage } from "./image-build.ts";
-import { geometryFor, type ImageGeometry, largestDevice } from "./image-geometry.ts";
+import { imageBlockSize, type ImageGeometry, largestDevice, planFilesystem } from "./image-geometry.ts";
 import { imageSha256, openImage, type OpenImage } from "./image-file.ts";
 import type { CheckedTar } from "./integrity.ts";
 import { readManifest, sameStamp, stampOf, writeManifest } from "./manifest.ts";
@@ -15,6 +14,12 @@ import type { Wanted } from "./wanted.ts";
 
 /** Raised when images are made in another way. */
 const format = 2;
+
+/** An image for a certain device. */
+export interface FittingImage extends OpenImage {
+  /** Arguments of tune2fs for what this device asks for. */
+  readonly tuning: readonly string[];
+}
 
 /**
  * The image of `tar` for a filesystem of this geometry, made when there is none yet and nobody else is making it;
@@ -25,17 +30,19 @@ export async function imageOf(
   wanted: Wanted,
   tar: CheckedTar,
   device: string,
-): Promise<(OpenImage & Owned) | undefined> {
+): Promise<(FittingImage & Owned) | undefined> {
   const { config, needs } = wanted;
-  const { sizeBytes } = readBlockDevice(device);
-  if (!config.imageCache || sizeBytes > largestDevice) return undefined;
-  const geometry = await geometryFor(host, config, needs, device);
-  if (geometry === undefined) return undefined;
+  const block = readBlockDevice(device);
+  if (!config.imageCache || block.sizeBytes > largestDevice || block.physicalSectorSize > imageBlockSize)
+    return undefined;
+  const plan = await planFilesystem(host, config, needs, { device, ...block });
+  if (plan === undefined) return undefined;
+  const { geometry, tuning } = plan;
   const variant = imageVariant(tar, geometry);
   try {
     const image =
       (await openTrusted(host, wanted, tar, variant)) ?? (await makeImage(host, wanted, tar, geometry, variant));
-    if (image !== undefined && image.header.bytes <= sizeBytes) return image;
+    if (image !== undefined && image.header.bytes <= block.sizeBytes) return { ...image, tuning };
     await image?.[Symbol.asyncDispose]();
   } catch (error) {
     if (host.signal.aborted) throw error;
@@ -45,21 +52,18 @@ export async function imageOf(
 }
 
 /** Disks from 512 MiB to 4 TiB have the geometry of this one, by mke2fs.conf's default. */
-const ordinaryBytes = 20 * 2 ** 30;
+const ordinaryDisk = { device: "", sizeBytes: 20 * 2 ** 30, minimumIoBytes: 0, optimalIoBytes: 0 };
 
 /**
- * Makes the image for disks of ordinary size beforehand, where images are wanted at all. `scratch` is a directory for
- * a sparse file; the caller holds the system's lock. What goes wrong is only a warning.
+ * Makes the image for disks of ordinary size beforehand, where images are wanted at all. The caller holds the system's
+ * lock. What goes wrong is only a warning.
  */
-export async function prebuildImage(host: Host, wanted: Wanted, tar: CheckedTar, scratch: string): Promise<void> {
+export async function prebuildImage(host: Host, wanted: Wanted, tar: CheckedTar): Promise<void> {
   const { config, needs } = wanted;
   if (!config.imageCache || !config.generateCache) return;
   try {
-    const ordinary = join(scratch, "ordinary-disk");
-    await writeFile(ordinary, "");
-    await truncate(ordinary, ordinaryBytes);
-    const geometry = await geometryFor(host, config, needs, ordinary);
-    if (geometry !== undefined) await buildFor(host, wanted, tar, geometry, imageVariant(tar, geometry));
+    const plan = await planFilesystem(host, config, needs, ordinaryDisk);
+    if (plan !== undefined) await buildFor(host, wanted, tar, plan.geometry, imageVariant(tar, plan.geometry));
   } catch (error) {
     if (host.signal.aborted) throw error;
     host.log.warn(`no image of ${wanted.folder.tar(tar.name)} was made, the next create will: ${messageOf(error)}`);

@@ -1,4 +1,3 @@
-import { dirname } from "node:path";
 import type { Config } from "../config/config.ts";
 import { ReleaseStack } from "../host/disposal.ts";
 import { KnownError } from "../host/errors.ts";
@@ -29,7 +28,7 @@ export async function rebuild(host: Host, wanted: Wanted): Promise<void> {
   stack.use(built);
   const tar = await publish(host, wanted, built.tree);
   stack.defer(() => tar.file.close());
-  await prebuildImage(host, wanted, tar, dirname(built.tree));
+  await prebuildImage(host, wanted, tar);
 }
 
 /**

@@ -5,7 +5,15 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { installOs } from "../fixtures/installed-os.ts";
 import { emptyDisk, expectHealthy, guestMac, guestVariables } from "../fixtures/vm-guests.ts";
-import { asGaneti, backups, bootableCache, bootablePlan, nodeDisk, startNode } from "../fixtures/vm-node.ts";
+import {
+  asGaneti,
+  backups,
+  bootableCache,
+  bootablePlan,
+  nodeDisk,
+  raidChunkBytes,
+  startNode,
+} from "../fixtures/vm-node.ts";
 import { startVm, type Vm } from "../fixtures/vm.ts";
 
 // What the kernel of a build machine may lack: device-mapper, udev, partition devices. All on one node that is started
@@ -62,6 +70,22 @@ async function guestOn(partition: string): Promise<string> {
   return await vm.succeed(`mount -o ro ${partition} /mnt && cat /mnt/etc/hostname /mnt/etc/fstab; umount /mnt`);
 }
 
+/** The hints for a RAID in the filesystem on a device, in blocks. */
+async function stripesOn(device: string): Promise<readonly number[]> {
+  const dump = await vm.succeed(`dumpe2fs -h ${device} 2>/dev/null`);
+  return ["RAID stride", "RAID stripe width"].map((label) =>
+    Number(new RegExp(`^${label}: +(\\d+)`, "m").exec(dump)?.[1] ?? 0),
+  );
+}
+
+/** Those that mke2fs would give it. */
+async function plainStripes(device: string): Promise<readonly number[]> {
+  const said = await vm.succeed(`mke2fs -n -v -F -t ext4 ${device} 2>/dev/null`);
+  const stripes = (/Stride=(\d+) blocks, Stripe width=(\d+) blocks/.exec(said) ?? []).slice(1).map(Number);
+  expect(stripes[0]).toBe(raidChunkBytes / 4096);
+  return stripes;
+}
+
 describe.each([
   { style: "msdos", number: "1" },
   { style: "gpt", number: "3" },
@@ -76,6 +100,7 @@ describe.each([
     expect(log).toMatch(/run kpartx -a -s/);
     expect(/run resize2fs/.test(log)).toBe(images === "yes");
     await vm.succeed("partx --update /dev/vdb; udevadm settle");
+    if (images === "yes") expect(await stripesOn(`/dev/vdb${number}`)).toEqual(await plainStripes(`/dev/vdb${number}`));
     const uuid = await vm.succeed(`blkid -p -o value -s UUID /dev/vdb${number}`);
     const guest = await guestOn(`/dev/vdb${number}`);
     expect(guest).toMatch(/^inner\.example\.com\n/);

@@ -3,16 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { mergeExtents, reservedShare, usedExtents } from "../../../src/system-image/image-build.ts";
 import { freeRanges, imageSha256, openImage, packImage, unpackImage } from "../../../src/system-image/image-file.ts";
-import { parseDryRun } from "../../../src/system-image/image-geometry.ts";
 import { temporaryDirectory } from "../../fixtures/test-host.ts";
-
-test.each([
-  ["Creating filesystem with 262144 4k blocks and 65536 inodes", { blocks: 262144, blockSize: 4096, inodes: 65536 }],
-  ["Creating filesystem with 102400 1k blocks and 25584 inodes", { blocks: 102400, blockSize: 1024, inodes: 25584 }],
-  ["mke2fs: Device size reported to be zero.", undefined],
-])("what mke2fs would make is read from %j", (text, plan) => {
-  expect(parseDryRun(`mke2fs 1.47.0 (5-Feb-2023)\n${text}\nFilesystem UUID: x\n`)).toEqual(plan);
-});
 
 test("the used blocks are what no line of free blocks names", () => {
   const dump = `Group 0: (Blocks 0-9)

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { removeRootPassword } from "../../../src/guest/accounts.ts";
+import { removeRootPassword } from "../../../src/system-image/accounts.ts";
 import { guestTree } from "../../fixtures/guest-tree.ts";
 
 const passwd = "root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1::/:/usr/sbin/nologin\n";
