@@ -8,7 +8,7 @@ import { KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { capture, run } from "../host/run.ts";
 import { blocksPerGroup, imageBlockSize, type ImageGeometry } from "./image-geometry.ts";
-import { chunkBytes, type Extent, type ImageHeader, packImage } from "./image-file.ts";
+import { type Extent, type ImageHeader, packImage } from "./image-file.ts";
 import type { CheckedTar } from "./integrity.ts";
 import { acquireScratch, diskPlace, type Scratch } from "./scratch.ts";
 import { unpackOpenTar } from "./tar.ts";
@@ -41,14 +41,13 @@ export async function buildImage(
   const late = await makeRawImage(host, wanted, tar, geometry, { raw, bytes });
   const used = usedExtents(await capture(host, ["dumpe2fs", raw]), bytes / imageBlockSize);
   const extents = mergeExtents(used, leastGap);
-  const contents = await contentExtents(host, raw, join(scratch.directory, "metadata"), extents);
   const partial = wanted.folder.partial(path);
   const strikeOut = host.journal.record({ kind: "file", path: partial });
   stack.defer(async () => {
     await rm(partial, { force: true });
     strikeOut();
   });
-  await pack(raw, partial, { tar: tar.manifest.sha256, bytes, blockSize: imageBlockSize, ...late, extents, contents });
+  await pack(raw, partial, { tar: tar.manifest.sha256, bytes, blockSize: imageBlockSize, ...late, extents });
   await rename(partial, path);
 }
 
@@ -162,66 +161,6 @@ export function mergeExtents(extents: readonly Extent[], gap: number): Extent[] 
     else merged.push([first, count]);
   }
   return merged;
-}
-
-/** Fewer blocks of contents between others, and more of them, are not worth a write of their own. */
-const leastContents = 64;
-
-/**
- * The parts of `extents` that hold only what files contain: all but zeros and what e2image(8) takes for metadata.
- * `skeleton` is a path for its sparse file.
- */
-async function contentExtents(
-  host: Host,
-  raw: string,
-  skeleton: string,
-  extents: readonly Extent[],
-): Promise<Extent[]> {
-  await run(host, ["e2image", "-r", raw, skeleton]);
-  const [filesystem, metadata] = [await open(raw, "r"), await open(skeleton, "r")];
-  try {
-    const found: Extent[] = [];
-    for (const extent of extents) found.push(...(await contentRuns(filesystem, metadata, extent)));
-    return found.filter(([, count]) => count >= leastContents);
-  } finally {
-    await filesystem.close();
-    await metadata.close();
-    await rm(skeleton);
-  }
-}
-
-const zeroBlock = Buffer.alloc(imageBlockSize);
-
-async function contentRuns(filesystem: FileHandle, metadata: FileHandle, [first, count]: Extent): Promise<Extent[]> {
-  const runs: Extent[] = [];
-  const [data, known] = [Buffer.alloc(chunkBytes), Buffer.alloc(chunkBytes)];
-  for (let place = first * imageBlockSize; place < (first + count) * imageBlockSize; place += chunkBytes) {
-    const length = Math.min(chunkBytes, (first + count) * imageBlockSize - place);
-    await readAt(filesystem, data, length, place);
-    await readAt(metadata, known, length, place);
-    for (let offset = 0; offset < length; offset += imageBlockSize) {
-      const isContent = !isZero(data, offset) && isZero(known, offset);
-      const block = (place + offset) / imageBlockSize;
-      const last = runs.at(-1);
-      if (isContent && last !== undefined && last[0] + last[1] === block) last[1]++;
-      else if (isContent) runs.push([block, 1]);
-    }
-  }
-  return runs;
-}
-
-function isZero(buffer: Buffer, offset: number): boolean {
-  return buffer.compare(zeroBlock, 0, imageBlockSize, offset, offset + imageBlockSize) === 0;
-}
-
-// What lies behind the end of a sparse file is as good as zeros.
-async function readAt(file: FileHandle, buffer: Buffer, length: number, position: number): Promise<void> {
-  buffer.fill(0, 0, length);
-  for (let done = 0; done < length;) {
-    const { bytesRead } = await file.read(buffer, done, length - done, position + done);
-    if (bytesRead === 0) return;
-    done += bytesRead;
-  }
 }
 
 async function createSparse(path: string, bytes: number): Promise<void> {

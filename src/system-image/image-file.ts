@@ -19,8 +19,6 @@ export const imageHeaderSchema = z.object({
   reservedPercent: z.number(),
   /** Blocks that are in the file, as [first, count], ascending: all that are used. */
   extents: z.array(z.tuple([z.int(), z.int()])),
-  /** Those among them that hold nothing but what files contain, in the same way: no tool looks at them. */
-  contents: z.array(z.tuple([z.int(), z.int()])),
   /** SHA-256 of the blocks. */
   sha256: z.string(),
 });
@@ -65,10 +63,7 @@ export async function packImage(from: FileHandle, to: FileHandle, facts: Omit<Im
   const placeholder = { ...facts, sha256: "0".repeat(64) };
   const dataOffset = roundUp(firstLineBytes + Buffer.byteLength(JSON.stringify(placeholder)) + 1);
   const hash = createHash("sha256");
-  await copyPieces(from, 0, to, dataOffset, pieces(facts, "all"), {
-    packed: "target",
-    seen: (chunk) => hash.update(chunk),
-  });
+  await copyExtents(from, 0, to, dataOffset, facts, { packed: "target", seen: (chunk) => hash.update(chunk) });
   const json = JSON.stringify({ ...facts, sha256: hash.digest("hex") });
   const head = Buffer.alloc(dataOffset, " ");
   head.write(`${magic}${String(dataOffset)}`);
@@ -81,25 +76,21 @@ export async function packImage(from: FileHandle, to: FileHandle, facts: Omit<Im
 export interface UnpackOptions {
   /** Two chunks of memory that may be used: page-aligned for a device opened with O_DIRECT. */
   readonly memory?: Uint8Array | undefined;
-  /** Is told how many more bytes were handled. */
+  /** Is told how many bytes were handled. */
   readonly progress?: (bytes: number) => void;
 }
-
-/** The filesystem without what its files contain, only that, or both. */
-export type ImagePart = "structure" | "contents" | "all";
 
 /** Writes the image's blocks to where they belong on `device`. */
 export async function unpackImage(
   image: OpenImage,
   device: FileHandle,
-  part: ImagePart,
   { memory, progress }: UnpackOptions = {},
 ): Promise<void> {
+  let bytes = 0;
   const seen = (chunk: Uint8Array): void => {
-    progress?.(chunk.length);
+    progress?.((bytes += chunk.length));
   };
-  const wanted = pieces(image.header, part);
-  await copyPieces(image.file, image.dataOffset, device, 0, wanted, { packed: "source", seen, memory });
+  await copyExtents(image.file, image.dataOffset, device, 0, image.header, { packed: "source", seen, memory });
 }
 
 /** What lies between the extents and behind them up to `end`, as [first byte, bytes]; all are whole blocks but the last. */
@@ -136,18 +127,18 @@ interface CopyOptions {
 }
 
 // Reads the next chunk while the last one is written.
-async function copyPieces(
+async function copyExtents(
   from: FileHandle,
   fromOffset: number,
   to: FileHandle,
   toOffset: number,
-  wanted: Iterable<Piece>,
+  layout: Pick<ImageHeader, "extents" | "blockSize">,
   { packed, seen, memory = Buffer.allocUnsafe(2 * chunkBytes) }: CopyOptions,
 ): Promise<void> {
   const buffers = [memory.subarray(0, chunkBytes), memory.subarray(chunkBytes, 2 * chunkBytes)] as const;
   let writing: Promise<void> = Promise.resolve();
   let turn = 0;
-  for (const piece of wanted) {
+  for (const piece of pieces(layout)) {
     const [source, target] = packed === "source" ? [piece.packed, piece.place] : [piece.place, piece.packed];
     const chunk = buffers[turn++ % 2 === 0 ? 0 : 1].subarray(0, piece.length);
     await readFully(from, chunk, fromOffset + source);
@@ -166,41 +157,15 @@ interface Piece {
   readonly length: number;
 }
 
-function* pieces(layout: Omit<ImageHeader, "sha256">, part: ImagePart): Generator<Piece> {
-  const { blockSize } = layout;
-  for (const { first, count, packed, isContent } of stretches(layout)) {
-    if (part !== "all" && isContent !== (part === "contents")) continue;
-    const length = count * blockSize;
-    for (let done = 0; done < length; done += chunkBytes) {
-      yield {
-        packed: packed * blockSize + done,
-        place: first * blockSize + done,
-        length: Math.min(chunkBytes, length - done),
-      };
-    }
-  }
-}
-
-/** The extents, cut where contents begin and end; in blocks, `packed` of them stand before it in the file. */
-function* stretches({ extents, contents }: Pick<ImageHeader, "extents" | "contents">): Generator<{
-  readonly first: number;
-  readonly count: number;
-  readonly packed: number;
-  readonly isContent: boolean;
-}> {
+function* pieces({ extents, blockSize }: Pick<ImageHeader, "extents" | "blockSize">): Generator<Piece> {
   let packed = 0;
-  let next = 0;
-  for (const [start, count] of extents) {
-    const end = start + count;
-    for (let first = start; first < end;) {
-      while ((contents[next]?.[0] ?? Infinity) + (contents[next]?.[1] ?? 0) <= first) next++;
-      const [contentStart, contentCount] = contents[next] ?? [Infinity, 0];
-      const isContent = contentStart <= first;
-      const stop = Math.min(end, isContent ? contentStart + contentCount : contentStart);
-      yield { first, count: stop - first, packed: packed + first - start, isContent };
-      first = stop;
+  for (const [first, count] of extents) {
+    const end = (first + count) * blockSize;
+    for (let place = first * blockSize; place < end; place += chunkBytes) {
+      const length = Math.min(chunkBytes, end - place);
+      yield { packed, place, length };
+      packed += length;
     }
-    packed += count;
   }
 }
 

@@ -9,7 +9,7 @@ import { KnownError, messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { run } from "../host/run.ts";
 import type { FittingImage } from "./image.ts";
-import { chunkBytes, dataBytes, freeRanges, type ImagePart, type OpenImage, unpackImage } from "./image-file.ts";
+import { chunkBytes, dataBytes, freeRanges, type OpenImage, unpackImage } from "./image-file.ts";
 
 const flushBytes = 64 * 1024 * 1024;
 
@@ -18,67 +18,37 @@ const flushBytes = 64 * 1024 * 1024;
  * own, the size of the device, and last what depends on that size. Returns the UUID.
  */
 export async function writeImage(host: Host, image: FittingImage, device: string): Promise<string> {
+  await allAcquired([copyBlocks(host, image, device), discardOthers(host, image, device)]);
   const uuid = randomUUID();
-  const memory = pageAligned(2 * chunkBytes);
-  const target = await (memory === undefined ? open(device, "r+") : openDirect(device));
-  try {
-    const copy = copying(host, image, { device, target, memory });
-    const structure = copy.part("structure");
-    const clean = allAcquired([structure, discardOthers(host, image, device)]);
-    // What files contain, nine tenths of it all, is on its way while the filesystem around it changes: no tool that
-    // does not mount it looks at a file.
-    await allAcquired([
-      structure.then(() => copy.part("contents")).then(() => copy.end()),
-      clean.then(() => adapt(host, image, device, uuid)),
-    ]);
-    return uuid;
-  } finally {
-    host.log.progress(undefined);
-    await target.close();
-  }
-}
-
-async function adapt(host: Host, image: FittingImage, device: string, uuid: string): Promise<void> {
   // Before the size: with metadata checksums every inode table is written anew.
   await run(host, ["tune2fs", "-U", uuid, device]);
   await run(host, ["resize2fs", device]);
   const { lateFeatures, reservedPercent } = image.header;
   const features = lateFeatures.length === 0 ? [] : ["-O", lateFeatures.join(",")];
   await run(host, ["tune2fs", ...features, ...image.tuning, "-m", String(reservedPercent), device]);
+  return uuid;
 }
 
-interface Copying {
-  part(part: ImagePart): Promise<void>;
-  /** Rejects when anything that was copied could not be flushed. */
-  end(): Promise<void>;
-}
-
-function copying(
-  host: Host,
-  image: OpenImage,
-  { device, target, memory }: { device: string; target: FileHandle; memory: Uint8Array | undefined },
-): Copying {
-  const all = dataBytes(image.header);
-  const flush = flushing(target);
-  let bytes = 0;
-  const progress = (more: number): void => {
-    host.signal.throwIfAborted();
-    bytes += more;
-    flush.after(bytes);
-    host.log.progress(`writing the system: ${String(Math.floor((100 * bytes) / all))} %`);
-  };
-  const named = async (work: Promise<void>): Promise<void> => {
-    try {
-      await work;
-    } catch (error) {
-      if (!isWriteError(error)) throw error;
-      throw new KnownError(`cannot write to ${device}: ${messageOf(error)}`, { hint: writeErrorHint, cause: error });
-    }
-  };
-  return {
-    part: (part) => named(unpackImage(image, target, part, { memory, progress })),
-    end: () => named(flush.ended()),
-  };
+async function copyBlocks(host: Host, image: OpenImage, device: string): Promise<void> {
+  const memory = pageAligned(2 * chunkBytes);
+  const target = await (memory === undefined ? open(device, "r+") : openDirect(device));
+  try {
+    const all = dataBytes(image.header);
+    const flush = flushing(target);
+    const progress = (bytes: number): void => {
+      host.signal.throwIfAborted();
+      flush.after(bytes);
+      host.log.progress(`writing the system: ${String(Math.floor((100 * bytes) / all))} %`);
+    };
+    await unpackImage(image, target, { memory, progress });
+    await flush.ended();
+  } catch (error) {
+    if (!isWriteError(error)) throw error;
+    throw new KnownError(`cannot write to ${device}: ${messageOf(error)}`, { hint: writeErrorHint, cause: error });
+  } finally {
+    host.log.progress(undefined);
+    await target.close();
+  }
 }
 
 function isWriteError(error: unknown): boolean {

@@ -124,10 +124,6 @@ function addAttributes(tar: string): void {
      tar -C "$dir" -xpf "$1" $all
      cd "$dir"; echo x >srv/coloured; setfattr -n user.colour -v blue srv/coloured; setfacl -m u:1234:r srv/coloured
      cp usr/bin/true srv/capable; setcap cap_net_raw+ep srv/capable
-     setfattr -n user.long -v "$(head -c 2000 /dev/zero | tr '\\0' x)" srv/coloured
-     ln -s "$(head -c 300 /dev/zero | tr '\\0' y)" srv/long-link
-     mkdir srv/many; seq 4000 | sed 's|^|srv/many/a-name-that-fills-the-directory-|' | xargs touch
-     head -c 40M /dev/urandom >srv/large; head -c 4M /dev/urandom >srv/holes; truncate -s 12M srv/holes
      mkfifo srv/fifo; ln srv/coloured srv/hardlink; truncate -s 3M srv/zeros; head -c 2M /dev/zero >srv/written-zeros
      tar -C "$dir" -cf "$1" $all .`,
     tar,

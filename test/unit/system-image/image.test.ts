@@ -87,7 +87,6 @@ async function packed(directory: string) {
     lateFeatures: [],
     reservedPercent: 5,
     extents,
-    contents: [[3, 1]],
   });
   await from.close();
   await to.close();
@@ -103,10 +102,7 @@ describe("an image file", () => {
     const target = await open(device, "r+");
     const file = await open(path, "r");
     const image = await openImage(file);
-    await unpackImage(image, target, "contents");
-    const contentsOnly = Buffer.concat([0xff, 0xff, 0xff, 3, 0xff, 0xff].map((byte) => Buffer.alloc(blockSize, byte)));
-    expect((await readFile(device)).equals(contentsOnly)).toBe(true);
-    await unpackImage(image, target, "structure");
+    await unpackImage(image, target);
     expect(await imageSha256(image)).toBe(image.header.sha256);
     await file.close();
     await target.close();
