@@ -48,7 +48,12 @@ replace(join(output, "THIRD-PARTY-LICENSES"), licenses(Object.keys(result.metafi
 /** Leaves beside each program the code that V8 makes of it (os-definition/start.cjs); by the node that will run them. */
 function compile(programs) {
   const script = "require(process.argv[1]).compile(process.argv.slice(2))";
-  execFileSync(nodePath(), ["-e", script, join(root, "os-definition/start.cjs"), ...programs], { stdio: "inherit" });
+  // As the head does: options of V8 would be options of the code, which is then refused.
+  const { NODE_OPTIONS: _, ...env } = process.env;
+  execFileSync(nodePath(), ["-e", script, join(root, "os-definition/start.cjs"), ...programs], {
+    stdio: "inherit",
+    env,
+  });
 }
 
 function headOf(osDir) {

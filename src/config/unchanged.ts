@@ -1,12 +1,12 @@
 import { access, constants, readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { isAbsolute } from "node:path";
 import type { StageResult, Values } from "./answer.ts";
 import type { Evaluation, EvaluationTask } from "./evaluate.ts";
 import { defaultOf, type SettingName, settingNames, settingOf } from "./settings.ts";
 
 // What bash sets, reads or forbids to set in its own way.
 const shellVariable =
-  /^(?:BASH|COMP_|EPOCH|READLINE_|SHELLOPTS|UID|EUID|PPID|GROUPS|DIRSTACK|FUNC|HIST|HOST|IFS|LINENO|MAPFILE|OPT|OSTYPE|MACHTYPE|PIPESTATUS|POSIXLY_CORRECT|PS4|RANDOM|SRANDOM|REPLY|SECONDS|COPROC|COLUMNS|LINES)|^__gid_|[^A-Za-z0-9_]|^[0-9]|^$/;
+  /^(?:BASH|COMP_|EPOCH|READLINE_|SHELLOPTS|UID|EUID|PPID|GROUPS|DIRSTACK|FUNC|HIST|HOST|IFS|LINENO|MAPFILE|OPT|OSTYPE|MACHTYPE|PIPESTATUS|POSIXLY_CORRECT|PS[0-9]|LC_ALL|LD_|GID_SETTINGS_SHELL|RANDOM|SRANDOM|REPLY|SECONDS|COPROC|COLUMNS|LINES)|^__gid_|[^A-Za-z0-9_]|^[0-9]|^$/;
 
 /**
  * What the shell would answer (settings-shell.ts) where no settings file has anything for it to run: none is there, or
@@ -17,6 +17,7 @@ export async function unchangedValues(task: EvaluationTask): Promise<Evaluation 
   if (task.defaultsFile !== undefined && (await holdsStatements(task.defaultsFile))) return undefined;
   const { values, oldSpellings } = respelled(task.environment);
   const filled = withDefaults(values, task);
+  if (!isAbsolute(filled.VARIANTS_DIR ?? "")) return undefined;
   const variant = await variantFile(task, filled);
   if (variant === "statements") return undefined;
   return {
@@ -46,8 +47,9 @@ async function variantFile(
   { variant }: EvaluationTask,
   { VARIANTS_DIR: directory = "" }: Values,
 ): Promise<"none" | "missing" | "comments" | "statements"> {
-  if (variant === undefined) return "none";
-  const path = join(directory, `${variant}.conf`);
+  if (variant === undefined || variant === "") return "none";
+  // Not joined: the shell, too, lets the kernel resolve `..`.
+  const path = `${directory}/${variant}.conf`;
   try {
     if (!(await stat(path)).isFile()) return "missing";
     await access(path, constants.R_OK);

@@ -48,14 +48,23 @@ export async function discardDevice(host: Host, device: string): Promise<boolean
 const eachRange = `device=$1; shift
 while [ $# != 0 ]; do blkdiscard --offset "$1" --length "$2" "$device" || exit; shift 2; done`;
 
+// Far below what the kernel takes as arguments.
+const rangesAtOnce = 1000;
+
 /** As {@link discardDevice}, for parts of the device, as [offset, length] in bytes. */
 export async function discardRanges(
   host: Host,
   device: string,
   ranges: readonly (readonly [offset: number, bytes: number])[],
 ): Promise<boolean> {
-  if (ranges.length === 0) return true;
-  return await discard(host, device, ["sh", "-c", eachRange, "sh", device, ...ranges.flat().map(String)]);
+  for (let done = 0; done < ranges.length; done += rangesAtOnce) {
+    const words = ranges
+      .slice(done, done + rangesAtOnce)
+      .flat()
+      .map(String);
+    if (!(await discard(host, device, ["sh", "-c", eachRange, "sh", device, ...words]))) return false;
+  }
+  return true;
 }
 
 async function discard(host: Host, device: string, argv: readonly [string, ...string[]]): Promise<boolean> {

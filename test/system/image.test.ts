@@ -60,6 +60,13 @@ function geometry(device: string): string {
   return sh(`dumpe2fs -h "$1" 2>/dev/null | grep -E "$2"`, device, wanted);
 }
 
+/** What a copy of the superblock says of the filesystem as a whole; e2fsck compares none of it. */
+function backupOf(device: string, block: number): string {
+  const wanted = "^Filesystem (UUID|features)|^(Block|Inode) count|^Reserved block count|^Journal inode";
+  const place = block === 0 ? "" : `-o superblock=${String(block)} -o blocksize=4096`;
+  return sh(`dumpe2fs -h ${place} "$1" 2>/dev/null | grep -E "$2"`, device, wanted);
+}
+
 describe.each(["ext2", "ext3", "ext4"] as const)("an image of %s", (filesystem) => {
   test("gives the same tree as the tar, on a device of random bytes and on an earlier guest", async () => {
     const host = testHost();
@@ -96,6 +103,7 @@ describe.each(["ext2", "ext3", "ext4"] as const)("an image of %s", (filesystem) 
       expect(host.logged()).toContain("write the image of the system");
       expect(geometry(device)).toBe(geometry(plain));
       expect(sh("e2fsck -fn $1 2>&1", device)).toMatch(/: \d+\/\d+ files/);
+      expect(backupOf(device, 32_768)).toBe(backupOf(device, 0));
       const uuid = sh(`blkid -p -s UUID -o value "$1"`, device);
       await install(device, { cacheDir, filesystem });
       expect(sh(`blkid -p -s UUID -o value "$1"`, device)).not.toBe(uuid);
@@ -124,6 +132,10 @@ function addAttributes(tar: string): void {
      tar -C "$dir" -xpf "$1" $all
      cd "$dir"; echo x >srv/coloured; setfattr -n user.colour -v blue srv/coloured; setfacl -m u:1234:r srv/coloured
      cp usr/bin/true srv/capable; setcap cap_net_raw+ep srv/capable
+     setfattr -n user.long -v "$(head -c 2000 /dev/zero | tr '\\0' x)" srv/coloured
+     ln -s "$(head -c 300 /dev/zero | tr '\\0' y)" srv/long-link
+     mkdir srv/many; seq 4000 | sed 's|^|srv/many/a-name-that-fills-the-directory-|' | xargs touch
+     head -c 40M /dev/urandom >srv/large; head -c 4M /dev/urandom >srv/holes; truncate -s 12M srv/holes
      mkfifo srv/fifo; ln srv/coloured srv/hardlink; truncate -s 3M srv/zeros; head -c 2M /dev/zero >srv/written-zeros
      tar -C "$dir" -cf "$1" $all .`,
     tar,

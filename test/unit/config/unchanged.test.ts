@@ -31,7 +31,7 @@ const environments: readonly Readonly<Record<string, string>>[] = [
   { EXTRAPKGS: "vim,less", EXTRA_PKGS: "nano" },
   { EXTRAPKGS: "", EXTRA_PKGS: "nano", CUSTOMIZE_DIR: "" },
   { GENERATE_CACHE: "", ARCH: "i386", PARTITION_STYLE: "none", DEBUG_LEVEL: "0", INSTANCE_NAME: "web1.example.com" },
-  { PATH: "/usr/bin:/bin", LC_ALL: "C.UTF-8", HOME: "/root", PWD: "/nowhere", SHLVL: "5", _: "/usr/bin/env" },
+  { PATH: "/usr/bin:/bin", HOME: "/root", PWD: "/nowhere", SHLVL: "5", _: "/usr/bin/env" },
   { OSP_DEBIAN_MIRROR: "line one\nline two", NIC_0_IP: "", TERM: "xterm", LANG: "C" },
 ];
 const files: readonly (SettingsTreeContent & { readonly variant?: string })[] = [
@@ -68,12 +68,33 @@ test.each([
   expect(await unchangedValues(taskFor({ variants: { small: text } }, {}, "small"))).toBeUndefined();
 });
 
-test.each(["BASH_ENV", "SHELLOPTS", "UID", "IFS", "POSIXLY_CORRECT", "with-dash", "BASH_FUNC_x%%", "__gid_out"])(
-  "leaves it to the shell where the environment has %s",
-  async (name) => {
-    expect(await unchangedValues(taskFor({}, { [name]: "x" }))).toBeUndefined();
-  },
-);
+test.each([
+  "BASH_ENV",
+  "SHELLOPTS",
+  "UID",
+  "IFS",
+  "PS1",
+  "LC_ALL",
+  "LD_PRELOAD",
+  "POSIXLY_CORRECT",
+  "with-dash",
+  "BASH_FUNC_x%%",
+  "__gid_out",
+])("leaves it to the shell where the environment has %s", async (name) => {
+  expect(await unchangedValues(taskFor({}, { [name]: "x" }))).toBeUndefined();
+});
+
+test("leaves it to the shell where VARIANTS_DIR is not absolute", async () => {
+  expect(await unchangedValues(taskFor({}, { VARIANTS_DIR: "variants" }, "small"))).toBeUndefined();
+});
+
+test("finds variants where the shell does: dots in the path are the kernel's to resolve", async () => {
+  const task = taskFor({ variants: { small: "" } }, {}, "small");
+  const VARIANTS_DIR = `${task.facts.installation.sysconfdir}/nowhere/../ganeti/instance-debootstrap/variants`;
+  const dotted = { ...task, environment: { VARIANTS_DIR } };
+  expect(await unchangedValues(dotted)).toEqual(await evaluateInShell(testHost(), dotted));
+  expect((await unchangedValues(dotted))?.noVariantFile).toBe(true);
+});
 
 test("a variant that is a directory is no file", async () => {
   const task = taskFor({}, {}, "folder");
