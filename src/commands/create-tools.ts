@@ -3,7 +3,7 @@ import type { Tool } from "../host/tools.ts";
 import type { CreateRequest } from "../os-api/request.ts";
 
 const always = fromPackage("util-linux", "setpriv", "unshare", "flock", "losetup", "blkid", "mount", "umount");
-const extTools = fromPackage("e2fsprogs", "mke2fs", "e2fsck", "tune2fs", "resize2fs", "dumpe2fs");
+const extTools = fromPackage("e2fsprogs", "mke2fs", "e2fsck", "tune2fs", "resize2fs", "dumpe2fs", "debugfs");
 
 const filesystemTools: Readonly<Record<Config["filesystem"], readonly Tool[]>> = {
   ext2: extTools,

@@ -3,6 +3,7 @@ import { CommandError, KnownError, messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { run } from "../host/run.ts";
 import { readBlockDevice } from "./block-device.ts";
+import { writeErrorHint } from "./sync.ts";
 
 /**
  * Signatures live within this distance of either end: boot sector, partition table, LVM label and metadata (first MiB),
@@ -43,28 +44,48 @@ export async function discardDevice(host: Host, device: string): Promise<boolean
   return await discard(host, device, ["blkdiscard", device]);
 }
 
-// A process of ours for each would cost more than the discarding. The one that is under way when we are killed outlasts
-// us in any case; the shell, which would begin the next, does not.
-const eachRange = `device=$1; shift
-while [ $# != 0 ]; do blkdiscard --offset "$1" --length "$2" "$device" || exit; shift 2; done`;
+/** A part of a device, in bytes. */
+export type ByteRange = readonly [offset: number, bytes: number];
+
+/**
+ * Fills parts of the device with zeros, without sending them where it can make zeros itself. Throws KnownError when it
+ * cannot be written.
+ */
+export async function clearRanges(host: Host, device: string, ranges: readonly ByteRange[]): Promise<void> {
+  try {
+    for (const argv of forEachRange(device, "--zeroout", ranges)) await run(host, argv);
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    throw new KnownError(`cannot write to ${device}: ${messageOf(error)}`, { hint: writeErrorHint, cause: error });
+  }
+}
+
+/** As {@link discardDevice}, for parts of the device. */
+export async function discardRanges(host: Host, device: string, ranges: readonly ByteRange[]): Promise<boolean> {
+  for (const argv of forEachRange(device, "", ranges)) if (!(await discard(host, device, argv))) return false;
+  return true;
+}
+
+// A process of ours for each would cost more than the work. The one that is under way when we are killed outlasts us in
+// any case; the shell, which would begin the next, does not.
+const eachRange = `device=$1 option=$2; shift 2
+while [ $# != 0 ]; do blkdiscard $option --offset "$1" --length "$2" "$device" || exit; shift 2; done`;
 
 // Far below what the kernel takes as arguments.
 const rangesAtOnce = 1000;
 
-/** As {@link discardDevice}, for parts of the device, as [offset, length] in bytes. */
-export async function discardRanges(
-  host: Host,
+function* forEachRange(
   device: string,
-  ranges: readonly (readonly [offset: number, bytes: number])[],
-): Promise<boolean> {
+  option: "" | "--zeroout",
+  ranges: readonly ByteRange[],
+): Generator<[string, ...string[]]> {
   for (let done = 0; done < ranges.length; done += rangesAtOnce) {
     const words = ranges
       .slice(done, done + rangesAtOnce)
       .flat()
       .map(String);
-    if (!(await discard(host, device, ["sh", "-c", eachRange, "sh", device, ...words]))) return false;
+    yield ["sh", "-c", eachRange, "sh", device, option, ...words];
   }
-  return true;
 }
 
 async function discard(host: Host, device: string, argv: readonly [string, ...string[]]): Promise<boolean> {

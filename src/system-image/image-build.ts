@@ -8,14 +8,12 @@ import { KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { capture, run } from "../host/run.ts";
 import { blocksPerGroup, imageBlockSize, type ImageGeometry } from "./image-geometry.ts";
-import { type Extent, type ImageHeader, packImage } from "./image-file.ts";
+import { type ImageHeader, packImage } from "./image-file.ts";
+import { type Extent, fileExtents, layOutImage, roomToGrow, type ImageLayout } from "./image-layout.ts";
 import type { CheckedTar } from "./integrity.ts";
 import { acquireScratch, diskPlace, type Scratch } from "./scratch.ts";
 import { unpackOpenTar } from "./tar.ts";
 import type { Wanted } from "./wanted.ts";
-
-/** Gaps below it, in blocks, are part of the image: to discard each would take longer than to write it. */
-const leastGap = 512;
 
 /** What depends on the size of the filesystem, or on what is added last, is left out of an image. */
 const lateFeatures = ["has_journal", "orphan_file"] as const;
@@ -38,16 +36,18 @@ export async function buildImage(
   const scratch = await requireScratch(host, wanted, tar.name, bytes);
   stack.use(scratch);
   const raw = join(scratch.directory, "image");
-  const late = await makeRawImage(host, wanted, tar, geometry, { raw, bytes });
-  const used = usedExtents(await capture(host, ["dumpe2fs", raw]), bytes / imageBlockSize);
-  const extents = mergeExtents(used, leastGap);
+  const inodes = join(scratch.directory, "inodes");
+  const late = await makeRawImage(host, wanted, tar, geometry, { raw, bytes, inodes });
+  const dump = await capture(host, ["dumpe2fs", raw]);
+  const files = await extentsOfFiles(host, raw, inodes, join(scratch.directory, "extents"));
   const partial = wanted.folder.partial(path);
   const strikeOut = host.journal.record({ kind: "file", path: partial });
   stack.defer(async () => {
     await rm(partial, { force: true });
     strikeOut();
   });
-  await pack(raw, partial, { tar: tar.manifest.sha256, bytes, blockSize: imageBlockSize, ...late, extents });
+  const facts = { tar: tar.manifest.sha256, bytes, roomBytes: roomToGrow(dump), blockSize: imageBlockSize, ...late };
+  await pack(raw, partial, facts, (from) => layOutImage(from, dump, bytes / imageBlockSize, files));
   await rename(partial, path);
 }
 
@@ -73,7 +73,7 @@ async function makeRawImage(
   wanted: Wanted,
   tar: CheckedTar,
   { type, inodeRatio }: ImageGeometry,
-  { raw, bytes }: { readonly raw: string; readonly bytes: number },
+  { raw, bytes, inodes }: { readonly raw: string; readonly bytes: number; readonly inodes: string },
 ): Promise<Pick<ImageHeader, "lateFeatures" | "reservedPercent">> {
   await createSparse(raw, bytes);
   {
@@ -99,6 +99,7 @@ async function makeRawImage(
       const mountType = type === "ext3" ? "ext2" : type;
       await using mounted = await mountFilesystem(host, loop.device, { type: mountType });
       await unpackOpenTar(host, tar.file, mounted.path);
+      await listFiles(host, mounted.path, inodes);
     }
     // Also because resize2fs and tune2fs refuse a filesystem that was mounted since its last check.
     await run(host, ["e2fsck", "-f", "-y", loop.device], { accept: [0, 1] });
@@ -112,14 +113,19 @@ export function reservedShare(dump: string): number {
   return Math.round((10_000 * count("Reserved block count")) / count("Block count")) / 100;
 }
 
-async function pack(raw: string, partial: string, facts: Parameters<typeof packImage>[2]): Promise<void> {
+async function pack(
+  raw: string,
+  partial: string,
+  facts: Omit<ImageHeader, keyof ImageLayout | "sha256">,
+  layOut: (from: FileHandle) => Promise<ImageLayout>,
+): Promise<void> {
   await rm(partial, { force: true });
   const from = await open(raw, "r");
   try {
     const to = await open(partial, "wx", 0o644);
     try {
       await to.chmod(0o644);
-      await packImage(from, to, facts);
+      await packImage(from, to, { ...facts, ...(await layOut(from)) });
       await to.sync();
     } finally {
       await to.close();
@@ -129,38 +135,26 @@ async function pack(raw: string, partial: string, facts: Parameters<typeof packI
   }
 }
 
-/**
- * The used blocks by the filesystem's own bitmaps, from dumpe2fs's `Free blocks: 12-34, 56` lines. Nothing else tells:
- * blocks of zeros may be in use (SEEK_DATA and dd conv=sparse lose files), and holes of the file may have been used.
- */
-export function usedExtents(dump: string, blocks: number): Extent[] {
-  const free = [...dump.matchAll(/^ +Free blocks: (.*)$/gm)]
-    .flatMap(([, list = ""]) => list.split(",").map((range) => range.trim()))
-    .filter((range) => range !== "")
-    .map((range) => {
-      const [first = 0, last = first] = range.split("-").map(Number);
-      return [first, last] as const;
-    })
-    .sort(([a], [b]) => a - b);
-  const used: Extent[] = [];
-  let next = 0;
-  for (const [first, last] of free) {
-    if (first > next) used.push([next, first - next]);
-    next = last + 1;
+/** Writes for each regular file the request by which debugfs(8) tells its extents: by number, as names may be anything. */
+async function listFiles(host: Host, directory: string, path: string): Promise<void> {
+  const requests = await open(path, "wx", 0o600);
+  try {
+    const argv = ["find", directory, "-xdev", "-type", "f", "-printf", "ex -l <%i>\\n"] as const;
+    await run(host, [...argv], { stdout: requests.fd });
+  } finally {
+    await requests.close();
   }
-  if (next < blocks) used.push([next, blocks - next]);
-  return used;
 }
 
-/** The extents with gaps of fewer than `gap` blocks filled. What a free block holds was never another guest's. */
-export function mergeExtents(extents: readonly Extent[], gap: number): Extent[] {
-  const merged: Extent[] = [];
-  for (const [first, count] of extents) {
-    const last = merged.at(-1);
-    if (last !== undefined && first - (last[0] + last[1]) < gap) last[1] = first + count - last[0];
-    else merged.push([first, count]);
+/** The extents of the files in `inodes`, asked from debugfs: unlike FIEMAP it needs no mount, and nothing is delayed. */
+async function extentsOfFiles(host: Host, raw: string, inodes: string, path: string): Promise<Extent[]> {
+  const answers = await open(path, "wx+", 0o600);
+  try {
+    await run(host, ["debugfs", "-f", inodes, raw], { stdout: answers.fd });
+    return await fileExtents(answers.readLines({ start: 0, autoClose: false }));
+  } finally {
+    await answers.close();
   }
-  return merged;
 }
 
 async function createSparse(path: string, bytes: number): Promise<void> {

@@ -2,28 +2,37 @@ import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import * as z from "zod/mini";
 import { KnownError } from "../host/errors.ts";
+import type { ByteRange } from "../devices/wipe.ts";
+import { complement } from "../stream/extents.ts";
+import type { Extent, ImageLayout } from "./image-layout.ts";
+
+/** As [first, count], ascending. */
+const extentsSchema = z.array(z.tuple([z.int(), z.int()]));
 
 /**
- * An image file: a first line `ganeti-instance-debootstrap-image 1 HEADERBYTES`, a JSON header padded to HEADERBYTES,
- * then the extents of the filesystem's used blocks, one after the other.
+ * An image file: a first line `ganeti-instance-debootstrap-image 2 HEADERBYTES`, a JSON header padded to HEADERBYTES,
+ * then the filesystem's used blocks, extent by extent: first its structure, then the contents of its files.
  */
 export const imageHeaderSchema = z.object({
   /** SHA-256 of the tar the image was made from. */
   tar: z.string(),
   /** Size of the filesystem in the image. */
   bytes: z.number(),
+  /** Largest size, in bytes, to which it grows without a block being moved. */
+  roomBytes: z.number(),
   blockSize: z.number(),
   /** Features that plain mke2fs gives and that are added once the filesystem has its final size. */
   lateFeatures: z.array(z.string()),
   /** Share of the blocks that mke2fs reserves for root, in percent; resize2fs would round it down. */
   reservedPercent: z.number(),
-  /** Blocks that are in the file, as [first, count], ascending: all that are used. */
-  extents: z.array(z.tuple([z.int(), z.int()])),
+  structure: extentsSchema,
+  contents: extentsSchema,
+  /** Not in the file. */
+  zeros: extentsSchema,
   /** SHA-256 of the blocks. */
   sha256: z.string(),
 });
 export type ImageHeader = z.infer<typeof imageHeaderSchema>;
-export type Extent = [first: number, count: number];
 
 /** An image open for reading. */
 export interface OpenImage {
@@ -33,7 +42,7 @@ export interface OpenImage {
   readonly dataOffset: number;
 }
 
-const magic = "ganeti-instance-debootstrap-image 1 ";
+const magic = "ganeti-instance-debootstrap-image 2 ";
 const firstLineBytes = 64;
 const alignment = 4096;
 /** Bytes that are copied at a time; two such chunks are in memory. */
@@ -53,8 +62,17 @@ export async function openImage(file: FileHandle): Promise<OpenImage> {
   return { file, header: header.data, dataOffset };
 }
 
+type Layout = ImageLayout & Pick<ImageHeader, "blockSize">;
+
+/** The parts that are in the file. */
+export type ImagePart = "structure" | "contents";
+
 /** Bytes of all blocks in the image. */
-export function dataBytes({ extents, blockSize }: Pick<ImageHeader, "extents" | "blockSize">): number {
+export function dataBytes({ structure, contents, blockSize }: Layout): number {
+  return bytesOf(structure, blockSize) + bytesOf(contents, blockSize);
+}
+
+function bytesOf(extents: readonly Extent[], blockSize: number): number {
   return extents.reduce((sum, [, count]) => sum + count * blockSize, 0);
 }
 
@@ -63,7 +81,8 @@ export async function packImage(from: FileHandle, to: FileHandle, facts: Omit<Im
   const placeholder = { ...facts, sha256: "0".repeat(64) };
   const dataOffset = roundUp(firstLineBytes + Buffer.byteLength(JSON.stringify(placeholder)) + 1);
   const hash = createHash("sha256");
-  await copyExtents(from, 0, to, dataOffset, facts, { packed: "target", seen: (chunk) => hash.update(chunk) });
+  const options = { packed: "target", seen: (chunk: Uint8Array) => hash.update(chunk) } as const;
+  await copyPieces(from, 0, to, dataOffset, [...pieces(facts, "structure"), ...pieces(facts, "contents")], options);
   const json = JSON.stringify({ ...facts, sha256: hash.digest("hex") });
   const head = Buffer.alloc(dataOffset, " ");
   head.write(`${magic}${String(dataOffset)}`);
@@ -76,33 +95,36 @@ export async function packImage(from: FileHandle, to: FileHandle, facts: Omit<Im
 export interface UnpackOptions {
   /** Two chunks of memory that may be used: page-aligned for a device opened with O_DIRECT. */
   readonly memory?: Uint8Array | undefined;
-  /** Is told how many bytes were handled. */
+  /** Is told how many more bytes were handled. */
   readonly progress?: (bytes: number) => void;
 }
 
-/** Writes the image's blocks to where they belong on `device`. */
+/** Writes one part of the image's blocks to where they belong on `device`. */
 export async function unpackImage(
   image: OpenImage,
+  part: ImagePart,
   device: FileHandle,
   { memory, progress }: UnpackOptions = {},
 ): Promise<void> {
-  let bytes = 0;
   const seen = (chunk: Uint8Array): void => {
-    progress?.((bytes += chunk.length));
+    progress?.(chunk.length);
   };
-  await copyExtents(image.file, image.dataOffset, device, 0, image.header, { packed: "source", seen, memory });
+  const options = { packed: "source", seen, memory } as const;
+  await copyPieces(image.file, image.dataOffset, device, 0, pieces(image.header, part), options);
 }
 
-/** What lies between the extents and behind them up to `end`, as [first byte, bytes]; all are whole blocks but the last. */
-export function freeRanges({ extents, blockSize }: Pick<ImageHeader, "extents" | "blockSize">, end: number): Extent[] {
-  const ranges: Extent[] = [];
-  let next = 0;
-  for (const [first, count] of [...extents, [Math.ceil(end / blockSize), 0] as const]) {
-    const start = Math.min(first * blockSize, end);
-    if (start > next) ranges.push([next, start - next]);
-    next = Math.max(next, (first + count) * blockSize);
-  }
-  return ranges;
+/** What the image leaves free up to `end`; all are whole blocks but the last. */
+export function freeRanges({ structure, contents, zeros, blockSize }: Layout, end: number): ByteRange[] {
+  const used = [...structure, ...contents, ...zeros].map(([first, count]) => ({
+    start: first * blockSize,
+    end: (first + count) * blockSize,
+  }));
+  return complement(used, end).map((free) => [free.start, free.end - free.start]);
+}
+
+/** What the image says is zeros, and does not hold. */
+export function zeroRanges({ zeros, blockSize }: Layout): ByteRange[] {
+  return zeros.map(([first, count]) => [first * blockSize, count * blockSize]);
 }
 
 /** SHA-256 of the blocks as they are in the file. */
@@ -127,18 +149,18 @@ interface CopyOptions {
 }
 
 // Reads the next chunk while the last one is written.
-async function copyExtents(
+async function copyPieces(
   from: FileHandle,
   fromOffset: number,
   to: FileHandle,
   toOffset: number,
-  layout: Pick<ImageHeader, "extents" | "blockSize">,
+  wanted: Iterable<Piece>,
   { packed, seen, memory = Buffer.allocUnsafe(2 * chunkBytes) }: CopyOptions,
 ): Promise<void> {
   const buffers = [memory.subarray(0, chunkBytes), memory.subarray(chunkBytes, 2 * chunkBytes)] as const;
   let writing: Promise<void> = Promise.resolve();
   let turn = 0;
-  for (const piece of pieces(layout)) {
+  for (const piece of wanted) {
     const [source, target] = packed === "source" ? [piece.packed, piece.place] : [piece.place, piece.packed];
     const chunk = buffers[turn++ % 2 === 0 ? 0 : 1].subarray(0, piece.length);
     await readFully(from, chunk, fromOffset + source);
@@ -157,9 +179,10 @@ interface Piece {
   readonly length: number;
 }
 
-function* pieces({ extents, blockSize }: Pick<ImageHeader, "extents" | "blockSize">): Generator<Piece> {
-  let packed = 0;
-  for (const [first, count] of extents) {
+function* pieces(layout: Layout, part: ImagePart): Generator<Piece> {
+  const { blockSize } = layout;
+  let packed = part === "structure" ? 0 : bytesOf(layout.structure, blockSize);
+  for (const [first, count] of layout[part]) {
     const end = (first + count) * blockSize;
     for (let place = first * blockSize; place < end; place += chunkBytes) {
       const length = Math.min(chunkBytes, end - place);

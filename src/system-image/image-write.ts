@@ -3,13 +3,21 @@ import { type FileHandle, open } from "node:fs/promises";
 import { readBlockDevice } from "../devices/block-device.ts";
 import { openDirect, pageAligned } from "../devices/direct-io.ts";
 import { writeErrorHint } from "../devices/sync.ts";
-import { discardRanges, signatureBytes } from "../devices/wipe.ts";
-import { allAcquired } from "../host/disposal.ts";
+import { clearRanges, discardRanges, signatureBytes } from "../devices/wipe.ts";
+import { allAcquired, type Owned } from "../host/disposal.ts";
 import { KnownError, messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { run } from "../host/run.ts";
 import type { FittingImage } from "./image.ts";
-import { chunkBytes, dataBytes, freeRanges, type OpenImage, unpackImage } from "./image-file.ts";
+import {
+  chunkBytes,
+  dataBytes,
+  freeRanges,
+  type ImagePart,
+  type OpenImage,
+  unpackImage,
+  zeroRanges,
+} from "./image-file.ts";
 
 const flushBytes = 64 * 1024 * 1024;
 
@@ -18,36 +26,61 @@ const flushBytes = 64 * 1024 * 1024;
  * own, the size of the device, and last what depends on that size. Returns the UUID.
  */
 export async function writeImage(host: Host, image: FittingImage, device: string): Promise<string> {
-  await allAcquired([copyBlocks(host, image, device), discardOthers(host, image, device)]);
   const uuid = randomUUID();
-  // Before the size: with metadata checksums every inode table is written anew.
-  await run(host, ["tune2fs", "-U", uuid, device]);
-  await run(host, ["resize2fs", device]);
-  const { lateFeatures, reservedPercent } = image.header;
-  const features = lateFeatures.length === 0 ? [] : ["-O", lateFeatures.join(",")];
-  await run(host, ["tune2fs", ...features, ...image.tuning, "-m", String(reservedPercent), device]);
+  await using copy = await beginCopy(host, image, device);
+  const structure = copy.write("structure");
+  // What files contain, nine tenths of it all, is on its way while the filesystem around it is changed: a tool neither
+  // reads nor writes there unless it moves blocks, and then waits.
+  const contents = structure.then(() => copy.write("contents")).then(() => copy.flushed());
+  const ready = readBlockDevice(device).sizeBytes > image.header.roomBytes ? contents : structure;
+  const clean = allAcquired([ready, clearOthers(host, image, device)]);
+  await allAcquired([contents, clean.then(() => adapt(host, image, device, uuid))]);
   return uuid;
 }
 
-async function copyBlocks(host: Host, image: OpenImage, device: string): Promise<void> {
+async function adapt(host: Host, { header, tuning }: FittingImage, device: string, uuid: string): Promise<void> {
+  // Before the size: with metadata checksums every inode table is written anew. Before an orphan file is made: its
+  // checksums are not.
+  await run(host, ["tune2fs", "-U", uuid, device]);
+  await run(host, ["resize2fs", device]);
+  const features = header.lateFeatures.length === 0 ? [] : ["-O", header.lateFeatures.join(",")];
+  await run(host, ["tune2fs", ...features, ...tuning, "-m", String(header.reservedPercent), device]);
+}
+
+interface Copy extends Owned {
+  /** Writes one part of the image to where it belongs; one at a time. Throws KnownError when the device fails. */
+  write(part: ImagePart): Promise<void>;
+  /** Waits until the flushes under way have ended. Throws as `write`. */
+  flushed(): Promise<void>;
+}
+
+async function beginCopy(host: Host, image: OpenImage, device: string): Promise<Copy> {
   const memory = pageAligned(2 * chunkBytes);
   const target = await (memory === undefined ? open(device, "r+") : openDirect(device));
+  const all = dataBytes(image.header);
+  const flush = flushing(target);
+  let done = 0;
+  const progress = (bytes: number): void => {
+    host.signal.throwIfAborted();
+    flush.after((done += bytes));
+    host.log.progress(`writing the system: ${String(Math.floor((100 * done) / all))} %`);
+  };
+  return {
+    write: (part) => named(device, unpackImage(image, part, target, { memory, progress })),
+    flushed: () => named(device, flush.ended()),
+    async [Symbol.asyncDispose]() {
+      host.log.progress(undefined);
+      await target.close();
+    },
+  };
+}
+
+async function named(device: string, writing: Promise<void>): Promise<void> {
   try {
-    const all = dataBytes(image.header);
-    const flush = flushing(target);
-    const progress = (bytes: number): void => {
-      host.signal.throwIfAborted();
-      flush.after(bytes);
-      host.log.progress(`writing the system: ${String(Math.floor((100 * bytes) / all))} %`);
-    };
-    await unpackImage(image, target, { memory, progress });
-    await flush.ended();
+    await writing;
   } catch (error) {
     if (!isWriteError(error)) throw error;
     throw new KnownError(`cannot write to ${device}: ${messageOf(error)}`, { hint: writeErrorHint, cause: error });
-  } finally {
-    host.log.progress(undefined);
-    await target.close();
   }
 }
 
@@ -85,7 +118,8 @@ function flushing(target: FileHandle): Flushing {
 
 // Not the blocks that are written anyway: to free them first and then find room for them again takes longer than the
 // writing. Nor the end, which was wiped: what a device gives back after a discard need not be zeros.
-async function discardOthers(host: Host, image: OpenImage, device: string): Promise<void> {
+async function clearOthers(host: Host, { header }: OpenImage, device: string): Promise<void> {
   const { sizeBytes } = readBlockDevice(device);
-  await discardRanges(host, device, freeRanges(image.header, sizeBytes - signatureBytes));
+  await clearRanges(host, device, zeroRanges(header));
+  await discardRanges(host, device, freeRanges(header, sizeBytes - signatureBytes));
 }

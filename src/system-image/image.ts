@@ -13,7 +13,7 @@ import { readManifest, sameStamp, stampOf, writeManifest } from "./manifest.ts";
 import type { Wanted } from "./wanted.ts";
 
 /** Raised when images are made in another way. */
-const format = 2;
+const format = 3;
 
 /** An image for a certain device. */
 export interface FittingImage extends OpenImage {

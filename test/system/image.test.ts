@@ -1,11 +1,15 @@
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Config } from "../../src/config/config.ts";
 import { acquireSystem } from "../../src/system-image/acquire.ts";
+import { openImage } from "../../src/system-image/image-file.ts";
 import { seedCache } from "../fixtures/bootstrapped-cache.ts";
 import { testConfig } from "../fixtures/config.ts";
 import { diskFile, inGuest, loopOn, sh } from "../fixtures/loop-disk.ts";
-import { testHost, type TestHost } from "../fixtures/test-host.ts";
+import { fakeCommands, temporaryDirectory, testHost, type TestHost } from "../fixtures/test-host.ts";
 
 const gibibyte = 1024;
 
@@ -67,6 +71,52 @@ function backupOf(device: string, block: number): string {
   return sh(`dumpe2fs -h ${place} "$1" 2>/dev/null | grep -E "$2"`, device, wanted);
 }
 
+/** Each stretch of contents in the image of a cache that has one: where it belongs, and its bytes. */
+async function contentsOf(cacheDir: string): Promise<readonly { readonly block: number; readonly bytes: Buffer }[]> {
+  const name = readdirSync(cacheDir).find((entry) => entry.endsWith(".img"));
+  const file = await open(join(cacheDir, name!), "r");
+  try {
+    const { header, dataOffset } = await openImage(file);
+    const stretches = [];
+    let packed = dataOffset + header.structure.reduce((sum, [, count]) => sum + count * header.blockSize, 0);
+    for (const [block, count] of header.contents) {
+      const bytes = Buffer.alloc(count * header.blockSize);
+      await file.read(bytes, 0, bytes.length, packed);
+      packed += bytes.length;
+      stretches.push({ block, bytes });
+    }
+    return stretches;
+  } finally {
+    await file.close();
+  }
+}
+
+/** Where the last `count` blocks of contents belong, and their SHA-256. */
+async function lastContents(cacheDir: string, count: number): Promise<{ block: number; sha256: string }> {
+  const { block, bytes } = (await contentsOf(cacheDir)).at(-1)!;
+  const last = bytes.subarray(-count * 4096);
+  return {
+    block: block + (bytes.length - last.length) / 4096,
+    sha256: createHash("sha256").update(last).digest("hex"),
+  };
+}
+
+/** The contents of files must be on the disk as they are in the image: who wrote there meanwhile would spoil them. */
+async function expectContents(cacheDir: string, device: string, some: boolean): Promise<void> {
+  const stretches = await contentsOf(cacheDir);
+  expect(stretches.length > 0).toBe(some);
+  const disk = await open(device, "r");
+  try {
+    for (const { block, bytes } of stretches) {
+      const found = Buffer.alloc(bytes.length, 0xff);
+      await disk.read(found, 0, found.length, block * 4096);
+      expect(found.equals(bytes), `what begins at block ${String(block)}`).toBe(true);
+    }
+  } finally {
+    await disk.close();
+  }
+}
+
 describe.each(["ext2", "ext3", "ext4"] as const)("an image of %s", (filesystem) => {
   test("gives the same tree as the tar, on a device of random bytes and on an earlier guest", async () => {
     const host = testHost();
@@ -104,12 +154,74 @@ describe.each(["ext2", "ext3", "ext4"] as const)("an image of %s", (filesystem) 
       expect(geometry(device)).toBe(geometry(plain));
       expect(sh("e2fsck -fn $1 2>&1", device)).toMatch(/: \d+\/\d+ files/);
       expect(backupOf(device, 32_768)).toBe(backupOf(device, 0));
+      await expectContents(cacheDir, device, filesystem === "ext4");
       const uuid = sh(`blkid -p -s UUID -o value "$1"`, device);
       await install(device, { cacheDir, filesystem });
       expect(sh(`blkid -p -s UUID -o value "$1"`, device)).not.toBe(uuid);
     },
   );
 });
+
+test("an image is whole on a disk so large that resize2fs moves blocks", async () => {
+  const host = testHost();
+  const cacheDir = join(host.directory, "cache");
+  addAttributes(seedCache(cacheDir));
+  const byTar = diskFile(join(host.directory, "by-tar"), 700);
+  const byImage = diskFile(join(host.directory, "by-image"), 15 * 1024 * gibibyte);
+  await install(loopOn(byTar), { cacheDir, filesystem: "ext4", changes: { imageCache: false } });
+  const device = loopOn(byImage);
+  await install(device, { cacheDir, filesystem: "ext4", host });
+  expect(host.logged()).toContain("write the image of the system");
+  expect(sh("e2fsck -fn $1 2>&1", device)).toMatch(/: \d+\/\d+ files/);
+  expect(differences(inGuest(byImage, everything), inGuest(byTar, everything))).toEqual([]);
+});
+
+/** The real mke2fs with other features beside those of /etc/mke2fs.conf, for images and for comparison. */
+function mke2fsWith(features: string): { readonly script: string; readonly config: string } {
+  const config = join(temporaryDirectory(), "mke2fs.conf");
+  sh(`sed "s/features = has_journal,/&$2,/" /etc/mke2fs.conf >"$1"; grep -q "$2" "$1"`, config, features);
+  return { script: `MKE2FS_CONFIG='${config}' exec /sbin/mke2fs "$@"`, config };
+}
+
+test("where tools might move blocks, as with sparse_super2, all contents are there before", async () => {
+  const directory = temporaryDirectory();
+  const [where, seen] = [join(directory, "where"), join(directory, "seen")];
+  // The real tune2fs, which comes first, after a look at the last contents.
+  const look = `for device; do :; done
+    [ ! -e '${where}' ] ||
+      dd if="$device" iflag=direct bs=4096 skip="$(cat '${where}')" count=64 status=none | sha256sum >>'${seen}'
+    exec /sbin/tune2fs "$@"`;
+  const { path } = fakeCommands({ mke2fs: mke2fsWith("sparse_super2").script, tune2fs: look });
+  const host = testHost({ path });
+  const cacheDir = join(host.directory, "cache");
+  seedCache(cacheDir);
+  const device = loopOn(diskFile(join(host.directory, "disk"), 2 * gibibyte));
+  await install(device, { cacheDir, filesystem: "ext4", host });
+  const last = await lastContents(cacheDir, 64);
+  sh(`blkdiscard -f "$1"; echo "$3" >"$2"`, device, where, String(last.block));
+  await install(device, { cacheDir, filesystem: "ext4", host });
+  expect(readFileSync(seen, "utf8").split(" ")[0]).toBe(last.sha256);
+  expect(sh("e2fsck -fn $1 2>&1", device)).toMatch(/: \d+\/\d+ files/);
+  await expectContents(cacheDir, device, true);
+});
+
+test.each(["orphan_file", "orphan_file,metadata_csum_seed"])(
+  "an image has %s where mke2fs.conf asks for it, as Debian's does since trixie",
+  async (features) => {
+    const { script, config } = mke2fsWith(features);
+    const host = testHost({ path: fakeCommands({ mke2fs: script }).path });
+    const cacheDir = join(host.directory, "cache");
+    seedCache(cacheDir);
+    const device = loopOn(diskFile(join(host.directory, "disk"), 2 * gibibyte));
+    const plain = diskFile(join(host.directory, "plain"), 2 * gibibyte);
+    sh(`MKE2FS_CONFIG="$2" mke2fs -q -F -t ext4 "$1"`, plain, config);
+    await install(device, { cacheDir, filesystem: "ext4", host });
+    expect(host.logged()).toContain("write the image of the system");
+    expect(sh(`dumpe2fs -h "$1" 2>/dev/null`, device)).toContain("Orphan file inode");
+    expect(geometry(device)).toBe(geometry(plain));
+    expect(sh("e2fsck -fn $1 2>&1", device)).toMatch(/: \d+\/\d+ files/);
+  },
+);
 
 test("nothing that the disk held before is left of it, but at its end, which is wiped before", async () => {
   const host = testHost();
