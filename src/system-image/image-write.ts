@@ -34,7 +34,10 @@ export async function writeImage(host: Host, image: FittingImage, device: string
   const contents = structure.then(() => copy.write("contents")).then(() => copy.flushed());
   const ready = readBlockDevice(device).sizeBytes > image.header.roomBytes ? contents : structure;
   const clean = allAcquired([ready, clearOthers(host, image, device)]);
-  await allAcquired([contents, clean.then(() => adapt(host, image, device, uuid))]);
+  const [written, adapted] = await Promise.allSettled([contents, clean.then(() => adapt(host, image, device, uuid))]);
+  // First: a disk that takes no more fails the tools, too, and what they advise (e2fsck) does not help it.
+  if (written.status === "rejected") throw written.reason;
+  if (adapted.status === "rejected") throw adapted.reason;
   return uuid;
 }
 

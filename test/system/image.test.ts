@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import type { Config } from "../../src/config/config.ts";
+import { flattenSuppressed, messageOf } from "../../src/host/errors.ts";
 import { acquireSystem } from "../../src/system-image/acquire.ts";
 import { openImage } from "../../src/system-image/image-file.ts";
 import { seedCache } from "../fixtures/bootstrapped-cache.ts";
@@ -203,6 +204,55 @@ test("where tools might move blocks, as with sparse_super2, all contents are the
   expect(readFileSync(seen, "utf8").split(" ")[0]).toBe(last.sha256);
   expect(sh("e2fsck -fn $1 2>&1", device)).toMatch(/: \d+\/\d+ files/);
   await expectContents(cacheDir, device, true);
+});
+
+/** Whether this process still has the device open, and may write to it. */
+function holdsOpen(device: string): boolean {
+  const links = readdirSync("/proc/self/fd").map((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`);
+    } catch {
+      // The listing's own.
+      return "";
+    }
+  });
+  return links.includes(device);
+}
+
+describe("when an image cannot be written", () => {
+  async function prepared(commands: Readonly<Record<string, string>> = {}) {
+    const host = testHost({ path: fakeCommands(commands).path });
+    const cacheDir = join(host.directory, "cache");
+    seedCache(cacheDir);
+    const ordinary = loopOn(diskFile(join(host.directory, "ordinary"), 2 * gibibyte));
+    await install(ordinary, { cacheDir, filesystem: "ext4", host });
+    return { host, cacheDir, ordinary };
+  }
+
+  test("because there is no space for all contents, the error names the disk", async () => {
+    const { host, cacheDir } = await prepared();
+    const full = join(host.directory, "full");
+    sh('mkdir "$1"; mount -t tmpfs -o size=120m none "$1"', full);
+    onTestFinished(() => {
+      sh('umount "$1"', full);
+    });
+    const device = loopOn(diskFile(join(full, "disk"), 2 * gibibyte));
+    const failures = await install(device, { cacheDir, filesystem: "ext4", host }).then(() => [], flattenSuppressed);
+    expect(failures.map(messageOf)).toEqual([expect.stringContaining(`cannot write to ${device}: `)]);
+    expect(holdsOpen(device)).toBe(false);
+  });
+
+  test.each(["tune2fs", "resize2fs", "blkdiscard"])(
+    "because %s fails, all has ended when the error comes",
+    async (command) => {
+      const flag = join(temporaryDirectory(), "fail");
+      const script = `[ ! -e '${flag}' ] || { echo broken >&2; exit 1; }; exec "$(PATH=/usr/sbin:/sbin command -v ${command})" "$@"`;
+      const { host, cacheDir, ordinary } = await prepared({ [command]: script });
+      writeFileSync(flag, "");
+      await expect(install(ordinary, { cacheDir, filesystem: "ext4", host })).rejects.toThrow(/broken/);
+      expect(holdsOpen(ordinary)).toBe(false);
+    },
+  );
 });
 
 test.each(["orphan_file", "orphan_file,metadata_csum_seed"])(
