@@ -18,6 +18,8 @@ export interface BlockDevice {
   /** Bytes for which it was made, as a RAID's chunk and stripe; 0 where it does not tell. */
   readonly minimumIoBytes: number;
   readonly optimalIoBytes: number;
+  /** What the page cache reads ahead at once, which bounds the size of its folios. */
+  readonly readAheadBytes: number;
   readonly readOnly: boolean;
   /** 0 where the device cannot discard. */
   readonly discardMaxBytes: number;
@@ -61,6 +63,7 @@ function describe(number: DeviceNumber, directory: string): BlockDevice {
     physicalSectorSize: readNumber(join(disk, "queue/physical_block_size")),
     minimumIoBytes: readNumber(join(disk, "queue/minimum_io_size")),
     optimalIoBytes: readNumber(join(disk, "queue/optimal_io_size")),
+    readAheadBytes: readNumber(join(disk, "queue/read_ahead_kb")) * 1024,
     readOnly: readNumber(join(directory, "ro")) !== 0,
     discardMaxBytes: readNumber(join(disk, "queue/discard_max_bytes")),
     partitions: partitions.map((partition) => readText(join(partition, "dev")) ?? ""),

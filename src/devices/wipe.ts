@@ -56,7 +56,8 @@ export async function clearRanges(host: Host, device: string, ranges: readonly B
     for (const argv of forEachRange(device, "--zeroout", ranges)) await run(host, argv);
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
-    throw new KnownError(`cannot write to ${device}: ${messageOf(error)}`, { hint: writeErrorHint, cause: error });
+    const reason = error.outcome.said === "" ? messageOf(error) : error.outcome.said;
+    throw new KnownError(`cannot write zeros to ${device}: ${reason}`, { hint: writeErrorHint, cause: error });
   }
 }
 

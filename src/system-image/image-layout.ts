@@ -18,12 +18,12 @@ export interface ImageLayout {
 /** Gaps below it, in blocks, are part of the image: to discard each would take longer than to write it. */
 const leastGap = 512;
 
-/** Shorter stretches of contents are not worth a write of their own, in blocks. */
-const leastContents = 64;
-
-// Contents are written past the page cache while tools write what lies beside them through it: the two must not meet in
-// one page, and those of some machines have 64 KiB.
-const blocksPerPage = 65_536 / imageBlockSize;
+/**
+ * Contents begin and end at multiples of it, in bytes. They are written past the page cache while tools write what lies
+ * beside them through it: where the two meet in one folio of the cache, both get EIO. A folio is a huge page at most, of
+ * 2 MiB where pages have 4 KiB.
+ */
+export const contentsAlignment = 2 * 1024 * 1024;
 
 /** Shorter runs of zeros, in blocks, are written like anything else: to clear each takes a command. */
 const leastZeros = 256;
@@ -41,7 +41,7 @@ export async function layOutImage(
   const strictlyUsed = usedExtents(dump, blocks);
   const used = mergeExtents(strictlyUsed, leastGap);
   // Where a file was deleted since it was listed, a tool may find room for something else.
-  const contents = wholePages(common(files, strictlyUsed, blocks)).filter(([, count]) => count >= leastContents);
+  const contents = aligned(common(files, strictlyUsed, blocks));
   const rest = without(used, contents, blocks);
   const zeros = (await zeroRuns(raw, rest)).filter(([, count]) => count >= leastZeros);
   return { structure: without(rest, zeros, blocks), contents, zeros };
@@ -110,11 +110,14 @@ export function roomToGrow(dump: string): number {
   return descriptorBlocks * perBlock * blocksPerGroup * imageBlockSize;
 }
 
-function wholePages(extents: readonly Extent[]): Extent[] {
-  return extents.map(([first, count]) => {
-    const start = Math.ceil(first / blocksPerPage) * blocksPerPage;
-    return [start, Math.floor((first + count) / blocksPerPage) * blocksPerPage - start];
-  });
+function aligned(extents: readonly Extent[]): Extent[] {
+  const unit = contentsAlignment / imageBlockSize;
+  return extents
+    .map(([first, count]): Extent => {
+      const start = Math.ceil(first / unit) * unit;
+      return [start, Math.floor((first + count) / unit) * unit - start];
+    })
+    .filter(([, count]) => count > 0);
 }
 
 function union(extents: readonly Extent[]): Extent[] {

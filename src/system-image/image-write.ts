@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
-import { readBlockDevice } from "../devices/block-device.ts";
+import { type BlockDevice, readBlockDevice } from "../devices/block-device.ts";
 import { openDirect, pageAligned } from "../devices/direct-io.ts";
 import { writeErrorHint } from "../devices/sync.ts";
 import { clearRanges, discardRanges, signatureBytes } from "../devices/wipe.ts";
@@ -9,6 +9,7 @@ import { KnownError, messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { run } from "../host/run.ts";
 import type { FittingImage } from "./image.ts";
+import { contentsAlignment } from "./image-layout.ts";
 import {
   chunkBytes,
   dataBytes,
@@ -27,18 +28,24 @@ const flushBytes = 64 * 1024 * 1024;
  */
 export async function writeImage(host: Host, image: FittingImage, device: string): Promise<string> {
   const uuid = randomUUID();
+  const together = mayWorkTogether(image, readBlockDevice(device));
   await using copy = await beginCopy(host, image, device);
   const structure = copy.write("structure");
-  // What files contain, nine tenths of it all, is on its way while the filesystem around it is changed: a tool neither
-  // reads nor writes there unless it moves blocks, and then waits.
   const contents = structure.then(() => copy.write("contents")).then(() => copy.flushed());
-  const ready = readBlockDevice(device).sizeBytes > image.header.roomBytes ? contents : structure;
+  const ready = together ? structure : contents;
   const clean = allAcquired([ready, clearOthers(host, image, device)]);
   const [written, adapted] = await Promise.allSettled([contents, clean.then(() => adapt(host, image, device, uuid))]);
   // First: a disk that takes no more fails the tools, too, and what they advise (e2fsck) does not help it.
   if (written.status === "rejected") throw written.reason;
   if (adapted.status === "rejected") throw adapted.reason;
   return uuid;
+}
+
+// What files contain, two thirds of it all, is on its way while the filesystem around it is changed. A tool neither reads
+// nor writes there unless it moves blocks; and what it does read and write is in no folio with it: no larger than what is
+// read ahead, nor, on this architecture, than a huge page.
+function mayWorkTogether({ header }: OpenImage, { sizeBytes, readAheadBytes }: BlockDevice): boolean {
+  return sizeBytes <= header.roomBytes && (process.arch === "x64" || readAheadBytes <= contentsAlignment);
 }
 
 async function adapt(host: Host, { header, tuning }: FittingImage, device: string, uuid: string): Promise<void> {

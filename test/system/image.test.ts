@@ -109,6 +109,7 @@ async function expectContents(cacheDir: string, device: string, some: boolean): 
   const disk = await open(device, "r");
   try {
     for (const { block, bytes } of stretches) {
+      expect(block % 512).toBe(0);
       const found = Buffer.alloc(bytes.length, 0xff);
       await disk.read(found, 0, found.length, block * 4096);
       expect(found.equals(bytes), `what begins at block ${String(block)}`).toBe(true);

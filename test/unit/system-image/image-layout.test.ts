@@ -88,7 +88,7 @@ debugfs: ex -l <5>
 });
 
 describe("the layout of an image", () => {
-  const blocks = 2000;
+  const blocks = 4096;
 
   async function layOut(dump: string, files: readonly Extent[], zero: readonly Extent[] = []) {
     const path = join(temporaryDirectory(), "raw");
@@ -103,38 +103,39 @@ describe("the layout of an image", () => {
     }
   }
 
-  test("takes for contents only whole pages of 64 KiB that files hold alone", async () => {
+  test("takes for contents only whole units of 2 MiB that files hold alone", async () => {
     const files: Extent[] = [
-      [100, 300],
-      [500, 63],
-      [640, 64],
-      [1000, 70],
+      [500, 600],
+      [1536, 511],
+      [2048, 512],
+      [3000, 1096],
     ];
     expect(await layOut("", files)).toEqual({
       structure: [
-        [0, 112],
-        [400, 240],
-        [704, 1296],
+        [0, 512],
+        [1024, 1024],
+        [2560, 512],
       ],
       contents: [
-        [112, 288],
-        [640, 64],
+        [512, 512],
+        [2048, 512],
+        [3072, 1024],
       ],
       zeros: [],
     });
   });
 
   test("does not take for contents what is free, though a file is said to have it", async () => {
-    const { structure, contents } = await layOut("  Free blocks: 300-399, 1500-1999\n", [[160, 1440]]);
+    const { structure, contents } = await layOut("  Free blocks: 1100-1199, 3000-4095\n", [[512, 3000]]);
     expect(contents).toEqual([
-      [160, 128],
-      [400, 1088],
+      [512, 512],
+      [1536, 1024],
     ]);
     // A small gap between used blocks is written with them, a large one is not.
     expect(structure).toEqual([
-      [0, 160],
-      [288, 112],
-      [1488, 12],
+      [0, 512],
+      [1024, 512],
+      [2560, 440],
     ]);
   });
 
@@ -144,14 +145,17 @@ describe("the layout of an image", () => {
       [300, 256],
       [1000, 900],
     ];
-    expect(await layOut("", [[960, 1000]], zeros)).toEqual({
+    expect(await layOut("", [[1024, 512]], zeros)).toEqual({
       structure: [
         [0, 300],
-        [556, 404],
-        [1952, 48],
+        [556, 468],
+        [1900, 2196],
       ],
-      contents: [[960, 992]],
-      zeros: [[300, 256]],
+      contents: [[1024, 512]],
+      zeros: [
+        [300, 256],
+        [1536, 364],
+      ],
     });
   });
 });
