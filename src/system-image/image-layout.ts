@@ -125,15 +125,20 @@ function union(extents: readonly Extent[]): Extent[] {
   return without([[0, end]], without([[0, end]], extents, end), end);
 }
 
+const blocksAtOnce = 256;
 const zeroBlock = Buffer.alloc(imageBlockSize);
 
 async function zeroRuns(raw: FileHandle, extents: readonly Extent[]): Promise<Extent[]> {
   const runs: Extent[] = [];
-  const block = Buffer.alloc(imageBlockSize);
+  const buffer = Buffer.alloc(blocksAtOnce * imageBlockSize);
   for (const [first, count] of extents) {
-    for (let at = first; at < first + count; at++) {
-      const { bytesRead } = await raw.read(block, 0, imageBlockSize, at * imageBlockSize);
-      if (bytesRead === imageBlockSize && block.equals(zeroBlock)) runs.push([at, 1]);
+    for (let done = 0; done < count; done += blocksAtOnce) {
+      const length = Math.min(blocksAtOnce, count - done) * imageBlockSize;
+      const { bytesRead } = await raw.read(buffer, 0, length, (first + done) * imageBlockSize);
+      for (let at = 0; at + imageBlockSize <= bytesRead; at += imageBlockSize) {
+        if (buffer.compare(zeroBlock, 0, imageBlockSize, at, at + imageBlockSize) === 0)
+          runs.push([first + done + at / imageBlockSize, 1]);
+      }
     }
   }
   return mergeExtents(runs, 1);
