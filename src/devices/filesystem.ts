@@ -171,7 +171,11 @@ export function parseProbe(text: string): Probe | undefined {
 
 /** The features of an ext2, ext3 or ext4 filesystem, as dumpe2fs(8) names them. */
 export async function readExtFeatures(host: Host, device: string): Promise<ReadonlySet<string>> {
-  const text = await capture(host, ["dumpe2fs", "-h", device]);
-  const list = /^Filesystem features:\s*(.*)$/m.exec(text)?.[1] ?? "";
+  return extFeatures(await capture(host, ["dumpe2fs", "-h", device]));
+}
+
+/** The features in what dumpe2fs prints of a filesystem. */
+export function extFeatures(dump: string): ReadonlySet<string> {
+  const list = /^Filesystem features:\s*(.*)$/m.exec(dump)?.[1] ?? "";
   return new Set(list.split(" ").filter((name) => name !== "" && name !== "(none)"));
 }

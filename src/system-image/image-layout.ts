@@ -1,4 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
+import { extFeatures } from "../devices/filesystem.ts";
 import { complement } from "../stream/extents.ts";
 import { blocksPerGroup, imageBlockSize } from "./image-geometry.ts";
 
@@ -100,10 +101,9 @@ export async function fileExtents(lines: AsyncIterable<string>): Promise<Extent[
  */
 export function roomToGrow(dump: string): number {
   const number = (label: string): number => Number(new RegExp(`^${label}: +(\\d+)$`, "m").exec(dump)?.[1] ?? 0);
-  const features = (/^Filesystem features: +(.*)$/m.exec(dump)?.[1] ?? "").split(" ");
+  const features = extFeatures(dump);
   // meta_bg keeps descriptors elsewhere, sparse_super2 a backup in the last group, which is another one then.
-  if (!features.includes("resize_inode") || features.includes("meta_bg") || features.includes("sparse_super2"))
-    return 0;
+  if (!features.has("resize_inode") || features.has("meta_bg") || features.has("sparse_super2")) return 0;
   const perBlock = imageBlockSize / (number("Group descriptor size") || 32);
   const groups = Math.ceil(number("Block count") / blocksPerGroup);
   const descriptorBlocks = Math.ceil(groups / perBlock) + number("Reserved GDT blocks");
