@@ -1,4 +1,5 @@
-// node scripts/count-tests.mjs REPORT...: adds up vitest's json reports and prints `N passed, N failed[, N skipped]`.
+// node scripts/count-tests.mjs REPORT...: adds up vitest's json reports and prints `N passed, N failed[, N skipped]`;
+// before it, in a few lines each, which tests failed: who sees but the end of a log shall know why.
 // Fails when a test failed, a report is missing or broken, or no test ran.
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
@@ -14,6 +15,26 @@ export function countReport(report) {
   return count;
 }
 
+const longestLine = 300;
+const mostErrors = 3;
+
+/** Each failed test of a report, with what its errors begin with and the lines in them that speak of an error. */
+export function failures(report) {
+  return report.testResults.flatMap((file) => {
+    const failed = file.assertionResults.filter((test) => test.status === "failed");
+    const texts = failed.map((test) => ({ name: test.fullName, messages: test.failureMessages ?? [] }));
+    if (file.status === "failed" && failed.length === 0)
+      texts.push({ name: file.name, messages: [file.message ?? ""] });
+    return texts.map(({ name, messages }) => [`FAILED: ${name}`, ...messages.flatMap(essence)].join("\n  "));
+  });
+}
+
+function essence(message) {
+  const [first, ...rest] = message.split("\n");
+  const errors = rest.filter((line) => /\berror\b/i.test(line)).slice(0, mostErrors);
+  return [first, ...errors].map((line) => line.slice(0, longestLine));
+}
+
 /** The sum of `counts` as the last line of a run says it. */
 export function summary(counts) {
   const sum = (key) => counts.reduce((total, count) => total + count[key], 0);
@@ -25,7 +46,13 @@ function main(paths) {
   const counts = [];
   for (const path of paths) {
     try {
-      counts.push(countReport(JSON.parse(readFileSync(path, "utf8"))));
+      const report = JSON.parse(readFileSync(path, "utf8"));
+      counts.push(countReport(report));
+      process.stdout.write(
+        failures(report)
+          .map((text) => `${text}\n`)
+          .join(""),
+      );
     } catch (error) {
       process.stdout.write(`count-tests: no report: ${error.message}\n`);
       process.exitCode = 1;

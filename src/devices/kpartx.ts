@@ -1,8 +1,9 @@
+import { join } from "node:path";
 import type { Owned } from "../host/disposal.ts";
 import { KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { capture, run } from "../host/run.ts";
-import { blockDeviceNumber, type DeviceNumber, kernelSectorSize } from "./block-device.ts";
+import { blockDeviceNumber, type DeviceNumber, kernelSectorSize, readText, sysfsDirectory } from "./block-device.ts";
 import { describeUsers } from "./device-users.ts";
 import { retryFor } from "./patience.ts";
 import { settleUdev } from "./udev.ts";
@@ -91,17 +92,42 @@ export async function unmapPartitions(host: Host, disk: string, seconds = releas
   );
 }
 
-/** The maps on `disk` that kpartx made (its UUIDs begin with `part` and a number), whatever their names. */
+/**
+ * The maps on `disk` that kpartx made (its UUIDs begin with `part` and a number), whatever their names. One that a
+ * killed kpartx left without a table has 0 sectors: only its UUID tells what it is for.
+ */
 export async function partitionMaps(host: Host, disk: string): Promise<readonly LinearMap[]> {
   const number = blockDeviceNumber(disk);
+  if (number === undefined) return [];
   const [table, info] = await Promise.all([
     capture(host, ["dmsetup", "table"], { shielded: true }),
     capture(host, ["dmsetup", "info", "--columns", "--noheadings", "--separator", " ", "--options", "name,uuid"], {
       shielded: true,
     }),
   ]);
-  const ofKpartx = new Set(info.split("\n").flatMap((line) => /^(\S+) part\d+-/.exec(line)?.[1] ?? []));
-  return parseLinearMaps(table).filter(({ name, on }) => on === number && ofKpartx.has(name));
+  const parents = parseParents(info);
+  const unfinished = parseMapsWithoutTable(table).filter((name) => parents.get(name) === uuidForKpartx(number));
+  return [
+    ...parseLinearMaps(table).filter(({ name, on }) => on === number && parents.has(name)),
+    ...unfinished.map((name) => ({ name, on: number, start: 0, sectors: 0 })),
+  ];
+}
+
+/** What kpartx appends to `partN-` in the UUID of a map on a device (nondm_create_uuid in kpartx/devmapper.c). */
+function uuidForKpartx(number: DeviceNumber): string {
+  const directory = sysfsDirectory(number);
+  const mapUuid = directory === undefined ? undefined : readText(join(directory, "dm/uuid"));
+  return mapUuid === undefined || mapUuid === "" ? `devnode_${number}_Wh5pYvM` : mapUuid;
+}
+
+// By map: the device that it is a part of, from lines of `name partN-uuid`.
+function parseParents(info: string): ReadonlyMap<string, string> {
+  return new Map(
+    info.split("\n").flatMap((line): [string, string][] => {
+      const [, name, parent] = /^(\S+) part\d+-(.*)$/.exec(line.trim()) ?? [];
+      return name === undefined || parent === undefined ? [] : [[name, parent]];
+    }),
+  );
 }
 
 /** Parses `dmsetup table`: lines of `name: 0 sectors linear major:minor start`. */
@@ -110,4 +136,9 @@ export function parseLinearMaps(text: string): readonly LinearMap[] {
     const [, name = "", sectors, on = "", start] = /^(\S+): 0 (\d+) linear (\d+:\d+) (\d+)$/.exec(line.trim()) ?? [];
     return name === "" ? [] : [{ name, on, start: Number(start), sectors: Number(sectors) }];
   });
+}
+
+// Of a map that was made and not resumed, `dmsetup table` shows the name only.
+function parseMapsWithoutTable(text: string): readonly string[] {
+  return text.split("\n").flatMap((line) => /^(\S+):$/.exec(line.trim())?.[1] ?? []);
 }

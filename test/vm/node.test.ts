@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { quoteArgv } from "../../src/host/errors.ts";
 import { installOs } from "../fixtures/installed-os.ts";
 import { emptyDisk, expectHealthy, guestMac, guestVariables } from "../fixtures/vm-guests.ts";
 import {
@@ -150,6 +151,26 @@ describe.each([
     await vm.succeed(asGaneti("create", "/dev/vdb"), 15 * minutes);
     await vm.succeed("partx --update /dev/vdb; udevadm settle");
     expect(await guestOn(`/dev/vdb${number}`)).toMatch(/^inner\.example\.com\n/);
+  });
+
+  test.each([
+    ["made no table", ""],
+    ["not put the table to use", "&& dmsetup load vdb1 --table '0 2048 linear '$(lsblk -dno MAJ:MIN /dev/vdb)' 2048'"],
+  ])("a map of which a killed kpartx had %s is cleared away by the next run", async (_, load) => {
+    // As kpartx names it, in the moment between two of its ioctls.
+    const uuid = "part1-devnode_$(lsblk -dno MAJ:MIN /dev/vdb | tr -d ' ')_Wh5pYvM";
+    const halfway = `dmsetup create vdb1 --notable --uuid ${uuid} ${load}; touch /root/halfway; sleep 300`;
+    await vm.succeed("rm -f /root/halfway");
+    await vm.succeed(`printf '#!/bin/sh\n%s\n' ${quoteArgv([halfway])} >/root/fake && chmod +x /root/fake`);
+    await vm.succeed("mount --bind /root/fake /usr/sbin/kpartx");
+    await vm.succeed(
+      `${asGaneti("create", "/dev/vdb")} >/root/killed 2>&1 & run=$!; timeout 300 sh -c 'until test -e /root/halfway; do sleep 0.2; done'; kill -KILL $run; sleep 3; umount /usr/sbin/kpartx`,
+      10 * minutes,
+    );
+    expect(await vm.succeed("dmsetup table")).toBe("vdb1:");
+    const log = await vm.succeed(asGaneti("create", "/dev/vdb"), 15 * minutes);
+    expect(log).toContain("partition map of /dev/vdb");
+    expect(await vm.succeed("dmsetup ls")).not.toContain("vdb1");
   });
 
   test.each([

@@ -89,6 +89,48 @@ describe.skipIf(disk === undefined)("kpartx (needs any block device node)", () =
   });
 });
 
+describe.skipIf(disk === undefined)(
+  "a map that a killed kpartx left without a table (needs any block device node)",
+  () => {
+    const number = blockDeviceNumber(disk ?? "") ?? "";
+
+    /** A pretended device-mapper with maps that have no table, by their UUIDs. */
+    const halfMade = (uuids: Readonly<Record<string, string>>) => {
+      const state = join(temporaryDirectory(), "maps");
+      writeFileSync(
+        state,
+        Object.entries(uuids)
+          .flatMap((words) => [words.join(" "), "\n"])
+          .join(""),
+      );
+      return fakeCommands({
+        dmsetup: `
+        case $1 in
+          table) sed 's/ .*/: /' ${state};;
+          info) cat ${state};;
+          remove) sed -i "/^$2 /d" ${state};;
+        esac`,
+      });
+    };
+
+    test("is removed when its UUID names the disk", async () => {
+      const fakes = halfMade({
+        ours: `part1-devnode_${number}_Wh5pYvM`,
+        "of-another-disk": "part1-devnode_999:1_Wh5pYvM",
+        "of-another-map": "part1-LVM-abc",
+        "not-of-kpartx": `devnode_${number}_Wh5pYvM`,
+      });
+      expect(await unmapPartitions(testHost({ path: fakes.path }), disk ?? "")).toBe(true);
+      expect(fakes.calls().filter((call) => call.startsWith("dmsetup remove"))).toEqual(["dmsetup remove ours"]);
+    });
+
+    test("of another disk is none of ours", async () => {
+      const fakes = halfMade({ "of-another-disk": "part1-devnode_999:1_Wh5pYvM" });
+      expect(await unmapPartitions(testHost({ path: fakes.path }), disk ?? "")).toBe(false);
+    });
+  },
+);
+
 test("only linear maps of one segment count", () => {
   const table = [
     "a: 0 10 linear 8:0 5",

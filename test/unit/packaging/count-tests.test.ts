@@ -43,6 +43,31 @@ test("fails with a failed test and still counts the other suites", () => {
   expect(count(red, green)).toEqual({ status: 1, lastLine: "2 passed, 1 failed" });
 });
 
+test("names the failed tests before the last line, with what their errors say", () => {
+  const path = join(temporaryDirectory(), "report.json");
+  const message = `Error: status 1 of: ${"x".repeat(400)}\ndebug: run a\nerror: disk in use\nremedy: wait\nerror: b`;
+  const red = {
+    status: "failed",
+    fullName: "a node makes a guest",
+    failureMessages: [message, "AssertionError: leaks"],
+  };
+  const broken = { status: "failed", name: "b.test.ts", message: "SyntaxError: c", assertionResults: [] };
+  const files = [{ status: "failed", name: "a.test.ts", assertionResults: [red] }, broken];
+  writeFileSync(path, JSON.stringify({ testResults: files }));
+  const { stdout } = spawnSync(process.execPath, ["scripts/count-tests.mjs", path], { encoding: "utf8" });
+  expect(stdout.split("\n")).toEqual([
+    "FAILED: a node makes a guest",
+    `  ${message.slice(0, 300)}`,
+    "  error: disk in use",
+    "  error: b",
+    "  AssertionError: leaks",
+    "FAILED: b.test.ts",
+    "  SyntaxError: c",
+    "0 passed, 2 failed",
+    "",
+  ]);
+});
+
 test("counts a file that broke before its first test as a failure", () => {
   expect(count(report(file("passed", "passed"), file("failed")))).toEqual({
     status: 1,
