@@ -41,60 +41,11 @@ async function writeZeros(file: FileHandle, start: number, end: number): Promise
  * cannot: the old content is still there then.
  */
 export async function discardDevice(host: Host, device: string): Promise<boolean> {
-  return await discard(host, device, ["blkdiscard", device]);
-}
-
-/** A part of a device, in bytes. */
-export type ByteRange = readonly [offset: number, bytes: number];
-
-/**
- * Fills parts of the device with zeros, without sending them where it can make zeros itself. Throws KnownError when it
- * cannot be written.
- */
-export async function clearRanges(host: Host, device: string, ranges: readonly ByteRange[]): Promise<void> {
-  try {
-    for (const argv of forEachRange(device, "--zeroout", ranges)) await run(host, argv);
-  } catch (error) {
-    if (!(error instanceof CommandError)) throw error;
-    const reason = error.outcome.said === "" ? messageOf(error) : error.outcome.said;
-    throw new KnownError(`cannot write zeros to ${device}: ${reason}`, { hint: writeErrorHint, cause: error });
-  }
-}
-
-/** As {@link discardDevice}, for parts of the device. */
-export async function discardRanges(host: Host, device: string, ranges: readonly ByteRange[]): Promise<boolean> {
-  for (const argv of forEachRange(device, "", ranges)) if (!(await discard(host, device, argv))) return false;
-  return true;
-}
-
-// A process of ours for each would cost more than the work. The one that is under way when we are killed outlasts us in
-// any case; the shell, which would begin the next, does not.
-const eachRange = `device=$1 option=$2; shift 2
-while [ $# != 0 ]; do blkdiscard $option --offset "$1" --length "$2" "$device" || exit; shift 2; done`;
-
-// Far below what the kernel takes as arguments.
-const rangesAtOnce = 1000;
-
-function* forEachRange(
-  device: string,
-  option: "" | "--zeroout",
-  ranges: readonly ByteRange[],
-): Generator<[string, ...string[]]> {
-  for (let done = 0; done < ranges.length; done += rangesAtOnce) {
-    const words = ranges
-      .slice(done, done + rangesAtOnce)
-      .flat()
-      .map(String);
-    yield ["sh", "-c", eachRange, "sh", device, option, ...words];
-  }
-}
-
-async function discard(host: Host, device: string, argv: readonly [string, ...string[]]): Promise<boolean> {
   if (readBlockDevice(device).discardMaxBytes === 0) return false;
   try {
     // Not --force: it would give up O_EXCL, by which another run knows that the disk is still being discarded when this
     // one was killed (the ioctl outlasts us). Without a terminal it asks no question about signatures.
-    await run(host, argv);
+    await run(host, ["blkdiscard", device]);
     return true;
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
@@ -103,3 +54,58 @@ async function discard(host: Host, device: string, argv: readonly [string, ...st
     return false;
   }
 }
+
+/** A part of a device, in bytes. */
+export type ByteRange = readonly [offset: number, bytes: number];
+
+/** What is to be done to parts of a device: `zeros` to be read there, `discarded` to be freed. */
+export interface Emptying {
+  readonly zeros: readonly ByteRange[];
+  readonly discarded: readonly ByteRange[];
+}
+
+/**
+ * Fills parts of a device with zeros, without sending them where it can make zeros itself, then discards others as
+ * {@link discardDevice} does. Throws KnownError when it cannot be written; a device that discards nothing is left as it is.
+ */
+export async function emptyRanges(host: Host, device: string, { zeros, discarded }: Emptying): Promise<void> {
+  const canDiscard = readBlockDevice(device).discardMaxBytes > 0;
+  const tasks = [
+    ...zeros.map((range): Task => ["--zeroout", ...range]),
+    ...(canDiscard ? discarded : []).map((range): Task => ["", ...range]),
+  ];
+  try {
+    for (let done = 0; done < tasks.length; done += tasksAtOnce) {
+      const words = tasks
+        .slice(done, done + tasksAtOnce)
+        .flat()
+        .map(String);
+      const { exitCode, said } = await run(host, ["sh", "-c", eachTask, "sh", device, ...words], {
+        accept: [0, refused],
+      });
+      if (exitCode !== refused) continue;
+      host.log.debug(`${device} cannot be discarded: ${said}`);
+      return;
+    }
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    const reason = error.outcome.said === "" ? messageOf(error) : error.outcome.said;
+    throw new KnownError(`cannot write zeros to ${device}: ${reason}`, { hint: writeErrorHint, cause: error });
+  }
+}
+
+type Task = readonly [option: "" | "--zeroout", ...ByteRange];
+
+// With which a discard ends that the device refuses; zeros that fail end with blkdiscard's own 1.
+const refused = 3;
+
+// A process of ours for each would cost more than the work. The one that is under way when we are killed outlasts us in
+// any case; the shell, which would begin the next, does not. No --force, as above.
+const eachTask = `device=$1; shift
+while [ $# != 0 ]; do
+  blkdiscard $1 --offset "$2" --length "$3" "$device" || { [ -n "$1" ] && exit 1; exit ${String(refused)}; }
+  shift 3
+done`;
+
+// Far below what the kernel takes as arguments.
+const tasksAtOnce = 1000;

@@ -39,6 +39,10 @@ export async function acquireLock(host: Host, path: string, options: LockOptions
 async function flock(host: Host, file: FileHandle, { mode = "exclusive", waitSeconds }: LockOptions): Promise<boolean> {
   const wait = waitSeconds === undefined ? [] : waitSeconds === 0 ? ["--nonblock"] : ["--wait", String(waitSeconds)];
   const argv = ["flock", `--${mode}`, ...wait, "--conflict-exit-code", String(conflict), "3"] as const;
-  const { exitCode } = await run(host, [...argv], { descriptors: [file.fd], accept: [0, conflict] });
+  const { exitCode } = await run(host, [...argv], {
+    descriptors: [file.fd],
+    accept: [0, conflict],
+    brief: waitSeconds === 0,
+  });
   return exitCode === 0;
 }

@@ -27,6 +27,11 @@ export interface RunOptions {
    * what may run long, fork or run a guest's binaries.
    */
   readonly isolated?: boolean;
+  /**
+   * Not ended with us when we are killed, which takes two programs before it: for what only asks, not of a disk, and
+   * ends by itself at once.
+   */
+  readonly brief?: boolean;
   readonly timeoutSeconds?: number;
   /** Exit statuses that are no error; default only 0. */
   readonly accept?: readonly number[];
@@ -105,6 +110,7 @@ function refused(reason: unknown): RunningCommand {
 // The parent-death signal reaches every child when we are killed: one survivor in our mount namespace would pin all
 // mounts of a dead run. A PID namespace is ended by its init's death; unshare --fork itself blocks TERM and INT.
 function wrapped(argv: readonly [string, ...string[]], options: RunOptions): readonly [string, ...string[]] {
+  if (options.brief === true) return argv;
   const isolate = options.isolated === true ? ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--"] : [];
   const alive = unlessOrphaned(options.env ?? {});
   const guard = ["sh", "-c", alive, "sh", String(process.pid)];

@@ -51,8 +51,11 @@ export async function planFilesystem(
   const type = config.filesystem;
   if (type === "xfs" || type === "btrfs") return undefined;
   const features = filesystemArguments(type, config.suite, { bootloader: needs.bootloader });
+  const where = place(facts);
   const dryRun = parseDryRun(
-    await capture(host, ["mke2fs", "-n", "-v", "-F", "-t", type, ...features, ...place(facts)]),
+    await capture(host, ["mke2fs", "-n", "-v", "-F", "-t", type, ...features, ...where], {
+      brief: !where.includes(facts.device),
+    }),
   );
   if (dryRun?.blockSize !== imageBlockSize) return undefined;
   const ratio = (dryRun.blocks * dryRun.blockSize) / dryRun.inodes;

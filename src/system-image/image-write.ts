@@ -3,7 +3,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { type BlockDevice, readBlockDevice } from "../devices/block-device.ts";
 import { openDirect, pageAligned } from "../devices/direct-io.ts";
 import { writeErrorHint } from "../devices/sync.ts";
-import { clearRanges, discardRanges, signatureBytes } from "../devices/wipe.ts";
+import { emptyRanges, signatureBytes } from "../devices/wipe.ts";
 import { allAcquired, type Owned } from "../host/disposal.ts";
 import { KnownError, messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
@@ -130,6 +130,6 @@ function flushing(target: FileHandle): Flushing {
 // writing. Nor the end, which was wiped: what a device gives back after a discard need not be zeros.
 async function clearOthers(host: Host, { header }: OpenImage, device: string): Promise<void> {
   const { sizeBytes } = readBlockDevice(device);
-  await clearRanges(host, device, zeroRanges(header));
-  await discardRanges(host, device, freeRanges(header, sizeBytes - signatureBytes));
+  const discarded = freeRanges(header, sizeBytes - signatureBytes);
+  await emptyRanges(host, device, { zeros: zeroRanges(header), discarded });
 }
