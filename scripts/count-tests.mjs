@@ -30,7 +30,7 @@ export function failures(report) {
 }
 
 function essence(message) {
-  const [first, ...rest] = message.split("\n");
+  const [first, ...rest] = (message ?? "").split("\n");
   const errors = rest.filter((line) => /\berror\b/i.test(line)).slice(0, mostErrors);
   return [first, ...errors].map((line) => line.slice(0, longestLine));
 }

@@ -1,7 +1,7 @@
-import { open } from "node:fs/promises";
+import { constants } from "node:fs";
+import { access, open, stat } from "node:fs/promises";
 import { machine } from "node:os";
 import { join } from "node:path";
-import { hasCode } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { run } from "../host/run.ts";
 
@@ -30,7 +30,7 @@ const debianNamesOfElf: Readonly<Record<string, string>> = {
 
 /** The node's architecture by Debian's name; from the kernel where the node has no dpkg. */
 export async function nodeArchitecture(host: Host): Promise<string> {
-  // What dpkg prints is what it was built for, and that can be seen from outside, without waiting for a process.
+  // What Debian's dpkg prints is what it was built for, and that can be seen without waiting for a process.
   const seen = await architectureOfProgram(host, "dpkg");
   if (seen !== undefined) return seen;
   const { stdout, exitCode } = await run(host, ["dpkg", "--print-architecture"], { accept: [0, 1, 2, 126, 127] });
@@ -39,22 +39,31 @@ export async function nodeArchitecture(host: Host): Promise<string> {
 
 async function architectureOfProgram(host: Host, name: string): Promise<string | undefined> {
   for (const directory of host.path.split(":")) {
-    const head = await headOf(join(directory, name));
-    if (head !== undefined) return architectureOfElf(head);
+    const path = join(directory, name);
+    if (await isProgram(path)) return await architectureOfFile(path);
   }
   return undefined;
 }
 
+async function isProgram(path: string): Promise<boolean> {
+  try {
+    await access(path, constants.X_OK);
+    return (await stat(path)).isFile();
+  } catch {
+    return false;
+  }
+}
+
 const elfHeadBytes = 20;
 
-async function headOf(path: string): Promise<Buffer | undefined> {
+async function architectureOfFile(path: string): Promise<string | undefined> {
   try {
     await using file = await open(path);
     const { buffer, bytesRead } = await file.read(Buffer.alloc(elfHeadBytes), 0, elfHeadBytes, 0);
-    return buffer.subarray(0, bytesRead);
-  } catch (error) {
-    if (hasCode(error, "ENOENT", "ENOTDIR", "EACCES", "EISDIR")) return undefined;
-    throw error;
+    return architectureOfElf(buffer.subarray(0, bytesRead));
+  } catch {
+    // Whatever it is, dpkg itself tells when it is run.
+    return undefined;
   }
 }
 

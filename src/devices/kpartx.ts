@@ -106,21 +106,28 @@ export async function partitionMaps(host: Host, disk: string): Promise<readonly 
     }),
   ]);
   const parents = parseParents(info);
-  const unfinished = parseMapsWithoutTable(table).filter((name) => parents.get(name) === uuidForKpartx(number));
+  const parent = parentUuid(number, mapUuid(number));
+  const unfinished = parseMapsWithoutTable(table).filter((name) => parents.get(name) === parent);
   return [
     ...parseLinearMaps(table).filter(({ name, on }) => on === number && parents.has(name)),
     ...unfinished.map((name) => ({ name, on: number, start: 0, sectors: 0 })),
   ];
 }
 
-/** What kpartx appends to `partN-` in the UUID of a map on a device (nondm_create_uuid in kpartx/devmapper.c). */
-function uuidForKpartx(number: DeviceNumber): string {
-  const directory = sysfsDirectory(number);
-  const mapUuid = directory === undefined ? undefined : readText(join(directory, "dm/uuid"));
+/**
+ * What kpartx writes after `partN-` into the UUID of a map (nondm_create_uuid in kpartx/devmapper.c): the UUID of the
+ * device-mapper device that it is on, or of its own making for another device.
+ */
+export function parentUuid(number: DeviceNumber, mapUuid: string | undefined): string {
   return mapUuid === undefined || mapUuid === "" ? `devnode_${number}_Wh5pYvM` : mapUuid;
 }
 
-// By map: the device that it is a part of, from lines of `name partN-uuid`.
+function mapUuid(number: DeviceNumber): string | undefined {
+  const directory = sysfsDirectory(number);
+  return directory === undefined ? undefined : readText(join(directory, "dm/uuid"));
+}
+
+// By map: what its UUID says of its parent, from lines of `name partN-uuid`.
 function parseParents(info: string): ReadonlyMap<string, string> {
   return new Map(
     info.split("\n").flatMap((line): [string, string][] => {

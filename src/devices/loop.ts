@@ -128,7 +128,7 @@ const loopListSchema = z.object({
 /** By loop device, its backing file's key: the kernel's own idea of it, where sysfs has a path it once had somewhere. */
 export async function backingKeys(host: Host): Promise<ReadonlyMap<string, FileKey>> {
   const argv = ["losetup", "--list", "--json", "--output", "NAME,BACK-MAJ:MIN,BACK-INO"] as const;
-  return parseBackingKeys(await capture(host, [...argv], { shielded: true, brief: true }));
+  return parseBackingKeys(await capture(host, [...argv], { shielded: true }));
 }
 
 /** Reads `losetup --list --json`; inode numbers may have more digits than a JavaScript number. */

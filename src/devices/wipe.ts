@@ -84,7 +84,7 @@ export async function emptyRanges(host: Host, device: string, { zeros, discarded
         accept: [0, refused],
       });
       if (exitCode !== refused) continue;
-      host.log.debug(`${device} cannot be discarded: ${said}`);
+      host.log.debug(`${device} cannot be discarded: ${said === "" ? "blkdiscard failed" : said}`);
       return;
     }
   } catch (error) {
@@ -96,7 +96,7 @@ export async function emptyRanges(host: Host, device: string, { zeros, discarded
 
 type Task = readonly [option: "" | "--zeroout", ...ByteRange];
 
-// With which a discard ends that the device refuses; zeros that fail end with blkdiscard's own 1.
+// The shell's status for a discard that the device refuses; for zeros that cannot be written it is 1.
 const refused = 3;
 
 // A process of ours for each would cost more than the work. The one that is under way when we are killed outlasts us in

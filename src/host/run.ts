@@ -28,8 +28,8 @@ export interface RunOptions {
    */
   readonly isolated?: boolean;
   /**
-   * Not ended with us when we are killed, which takes two programs before it: for what only asks, not of a disk, and
-   * ends by itself at once.
+   * Not ended with us when we are killed, which takes two programs before it: for what asks neither a disk nor a file
+   * that may be elsewhere, and ends by itself at once. Without effect on what is `isolated`.
    */
   readonly brief?: boolean;
   readonly timeoutSeconds?: number;
@@ -107,10 +107,10 @@ function refused(reason: unknown): RunningCommand {
   return { pid: undefined, stdin: undefined, stdout: undefined, done, kill: () => undefined };
 }
 
-// The parent-death signal reaches every child when we are killed: one survivor in our mount namespace would pin all
+// The parent-death signal reaches every child but brief ones when we are killed: one survivor in our mount namespace would pin all
 // mounts of a dead run. A PID namespace is ended by its init's death; unshare --fork itself blocks TERM and INT.
 function wrapped(argv: readonly [string, ...string[]], options: RunOptions): readonly [string, ...string[]] {
-  if (options.brief === true) return argv;
+  if (options.brief === true && options.isolated !== true) return argv;
   const isolate = options.isolated === true ? ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--"] : [];
   const alive = unlessOrphaned(options.env ?? {});
   const guard = ["sh", "-c", alive, "sh", String(process.pid)];

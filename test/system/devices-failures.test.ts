@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, openSync, statSync } from "node:fs";
+import { closeSync, openSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { attachDisk } from "../../src/devices/disk.ts";
@@ -8,6 +8,7 @@ import { makeFilesystem } from "../../src/devices/filesystem.ts";
 import { layOutDisk } from "../../src/devices/lay-out.ts";
 import { attachLoop, detachLoop } from "../../src/devices/loop.ts";
 import { mountFilesystem, unmountBelow } from "../../src/devices/mount.ts";
+import { type ByteRange, emptyRanges } from "../../src/devices/wipe.ts";
 import { flattenSuppressed, Interrupted, messageOf } from "../../src/host/errors.ts";
 import type { Host } from "../../src/host/host.ts";
 import { leakCheckedHost } from "../fixtures/leaks.ts";
@@ -24,6 +25,7 @@ async function install(host: Host, path: string, atEnd: () => void = () => undef
   atEnd();
 }
 
+const mebibyte = 1024 * 1024;
 const fails = "echo 'it broke' >&2; exit 1";
 const drill: Readonly<Record<string, readonly [command: string, script: string]>> = {
   "locking the disk": ["flock", fails],
@@ -56,6 +58,38 @@ test("a failing discard is no failure", async () => {
   const path = diskFile(join(host.directory, "disk"), 64);
   await install({ ...host, path: fakeCommands({ blkdiscard: fails }).path }, path);
   expect(host.logged()).toMatch(/cannot be discarded/);
+});
+
+test("parts that the device refuses to discard are left, those to be zeros are zeros", async () => {
+  const host = leakCheckedHost();
+  const path = diskFile(join(host.directory, "disk"), 16);
+  sh('dd if=/dev/urandom of="$1" bs=1M count=16 conv=notrunc status=none', path);
+  const before = readFileSync(path);
+  await using loop = await attachLoop(host, path, { offset: 0, sizeLimit: 0 });
+  const refuses = fakeCommands({ blkdiscard: `[ "$1" = --zeroout ] || { ${fails}; }; exec /sbin/blkdiscard "$@"` });
+  const zeros: readonly ByteRange[] = Array.from({ length: 1100 }, (_, index) => [index * 8192, 4096]);
+  const discarded: readonly ByteRange[] = [
+    [12 * mebibyte, mebibyte],
+    [14 * mebibyte, mebibyte],
+  ];
+  await emptyRanges({ ...host, path: refuses.path }, loop.device, { zeros, discarded });
+  expect(host.logged()).toMatch(/cannot be discarded: .*it broke/);
+  // The first refusal was the last attempt.
+  expect(refuses.calls().filter((call) => !call.includes("--zeroout"))).toHaveLength(1);
+  for (const [start, bytes] of zeros) before.fill(0, start, start + bytes);
+  expect(readFileSync(loop.device).equals(before)).toBe(true);
+  await emptyRanges(host, loop.device, { zeros: [], discarded });
+  for (const [start, bytes] of discarded) before.fill(0, start, start + bytes);
+  expect(readFileSync(path).equals(before)).toBe(true);
+});
+
+test("zeros that cannot be written are an error that names the device", async () => {
+  const host = leakCheckedHost();
+  await using loop = await attachLoop(host, diskFile(join(host.directory, "disk"), 16), { offset: 0, sizeLimit: 0 });
+  // With the status by which the shell tells of a refused discard.
+  const faulty = { ...host, path: fakeCommands({ blkdiscard: "echo 'it broke' >&2; exit 3" }).path };
+  const emptying = emptyRanges(faulty, loop.device, { zeros: [[0, 4096]], discarded: [[8192, 4096]] });
+  await expect(emptying).rejects.toThrow(`cannot write zeros to ${loop.device}: it broke`);
 });
 
 test("discarding frees what a previous tenant had written", async () => {

@@ -154,20 +154,28 @@ describe.each([
   });
 
   test.each([
-    ["made no table", ""],
-    ["not put the table to use", "&& dmsetup load vdb1 --table '0 2048 linear '$(lsblk -dno MAJ:MIN /dev/vdb)' 2048'"],
-  ])("a map of which a killed kpartx had %s is cleared away by the next run", async (_, load) => {
+    ["made no table", "", ""],
+    [
+      "not put the table to use",
+      'dmsetup load vdb1 --table "0 2048 linear $number 2048" &&',
+      "vdb1: 0 2048 linear NUMBER 2048",
+    ],
+  ])("a map of which a killed kpartx had %s is cleared away by the next run", async (_, load, loaded) => {
     // As kpartx names it, in the moment between two of its ioctls.
-    const uuid = "part1-devnode_$(lsblk -dno MAJ:MIN /dev/vdb | tr -d ' ')_Wh5pYvM";
-    const halfway = `dmsetup create vdb1 --notable --uuid ${uuid} ${load}; touch /root/halfway; sleep 300`;
+    const halfway = `number=$(lsblk -rdno MAJ:MIN /dev/vdb)
+dmsetup create vdb1 --notable --uuid part1-devnode_"$number"_Wh5pYvM && ${load} touch /root/halfway
+exec sleep 300`;
     await vm.succeed("rm -f /root/halfway");
     await vm.succeed(`printf '#!/bin/sh\n%s\n' ${quoteArgv([halfway])} >/root/fake && chmod +x /root/fake`);
     await vm.succeed("mount --bind /root/fake /usr/sbin/kpartx");
     await vm.succeed(
-      `${asGaneti("create", "/dev/vdb")} >/root/killed 2>&1 & run=$!; timeout 300 sh -c 'until test -e /root/halfway; do sleep 0.2; done'; kill -KILL $run; sleep 3; umount /usr/sbin/kpartx`,
+      `${asGaneti("create", "/dev/vdb")} >/root/killed 2>&1 & run=$!; timeout 300 sh -c 'until test -e /root/halfway; do sleep 0.2; done'; kill -KILL $run; sleep 3; umount /usr/sbin/kpartx; test -e /root/halfway`,
       10 * minutes,
     );
+    const number = await vm.succeed("lsblk -rdno MAJ:MIN /dev/vdb");
     expect((await vm.succeed("dmsetup table")).trim()).toBe("vdb1:");
+    const waiting = (await vm.succeed("dmsetup table --inactive")).trim();
+    expect(waiting).toBe(loaded === "" ? "vdb1:" : loaded.replace("NUMBER", number.trim()));
     const log = await vm.succeed(asGaneti("create", "/dev/vdb"), 15 * minutes);
     expect(log).toContain("partition map of /dev/vdb");
     expect(await vm.succeed("dmsetup ls")).not.toContain("vdb1");

@@ -1,8 +1,9 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { architectureOfElf, architectureOfMachine, nodeArchitecture } from "../../../src/config/architecture.ts";
-import { fakeCommands, testHost } from "../../fixtures/test-host.ts";
+import { fakeCommands, temporaryDirectory, testHost } from "../../fixtures/test-host.ts";
 
 it.each([
   ["x86_64", "amd64"],
@@ -46,7 +47,20 @@ describe("the node's architecture", () => {
     const dpkg = execFileSync("sh", ["-c", "command -v dpkg"], { encoding: "utf8" }).trim();
     const printed = execFileSync(dpkg, ["--print-architecture"], { encoding: "utf8" }).trim();
     expect(architectureOfElf(readFileSync(dpkg))).toBe(printed);
-    expect(await nodeArchitecture(testHost())).toBe(printed);
+    const host = testHost();
+    expect(await nodeArchitecture(host)).toBe(printed);
+    expect(host.logged()).not.toContain("dpkg");
+  });
+
+  it("is not that of a file which is no program, or cannot be looked at", async () => {
+    const directory = temporaryDirectory();
+    mkdirSync(join(directory, "data"));
+    writeFileSync(join(directory, "data", "dpkg"), Buffer.from("7f454c460201010000000000000000000300b700", "hex"));
+    mkdirSync(join(directory, "loop"));
+    symlinkSync("dpkg", join(directory, "loop", "dpkg"));
+    const fakes = fakeCommands({ dpkg: "echo sparc64" });
+    const path = `${join(directory, "data")}:${join(directory, "loop")}:${fakes.path}`;
+    expect(await nodeArchitecture(testHost({ path }))).toBe("sparc64");
   });
 
   it("is asked of a dpkg that is a script", async () => {

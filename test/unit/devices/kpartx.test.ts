@@ -2,7 +2,7 @@ import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { blockDeviceNumber } from "../../../src/devices/block-device.ts";
-import { mapWithKpartx, parseLinearMaps, unmapPartitions } from "../../../src/devices/kpartx.ts";
+import { mapWithKpartx, parentUuid, parseLinearMaps, unmapPartitions } from "../../../src/devices/kpartx.ts";
 import { chooseMapper } from "../../../src/devices/partition-map.ts";
 import { flattenSuppressed, messageOf } from "../../../src/host/errors.ts";
 import { fakeCommands, temporaryDirectory, testHost } from "../../fixtures/test-host.ts";
@@ -130,6 +130,12 @@ describe.skipIf(disk === undefined)(
     });
   },
 );
+
+test("the parent in a map's UUID is the logical volume, or the number of a device that is none", () => {
+  expect(parentUuid("253:4", "LVM-abc")).toBe("LVM-abc");
+  expect(parentUuid("8:16", undefined)).toBe("devnode_8:16_Wh5pYvM");
+  expect(parentUuid("253:4", "")).toBe("devnode_253:4_Wh5pYvM");
+});
 
 test("only linear maps of one segment count", () => {
   const table = [

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { acquireLock } from "../../../src/host/lock.ts";
-import { testHost } from "../../fixtures/test-host.ts";
+import { fakeCommands, testHost } from "../../fixtures/test-host.ts";
 
 test("is held against others until it is released, and its file stays", async () => {
   const host = testHost();
@@ -34,4 +34,18 @@ test("is given to a waiter when the holder lets go", async () => {
   const waiter = await waiting;
   expect(waiter).toBeDefined();
   await waiter?.[Symbol.asyncDispose]();
+});
+
+test("is waited for by a command that ends with us, and tried for by one that need not", async () => {
+  const fakes = fakeCommands({ setpriv: 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"' });
+  const host = testHost({ path: fakes.path });
+  const path = join(host.directory, "lock");
+  await using _ = await acquireLock(host, path, { mode: "shared", waitSeconds: 0 });
+  expect(fakes.calls()).toEqual([]);
+  await using __ = await acquireLock(host, path, { mode: "shared", waitSeconds: 5 });
+  await using ___ = await acquireLock(host, path, { mode: "shared" });
+  expect(fakes.calls()).toEqual([
+    expect.stringMatching(/^setpriv --pdeathsig KILL .* flock --shared --wait 5 /),
+    expect.stringMatching(/^setpriv --pdeathsig KILL .* flock --shared --conflict/),
+  ]);
 });
