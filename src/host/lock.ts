@@ -27,7 +27,9 @@ export async function acquireLock(host: Host, path: string, options: LockOptions
   await mkdir(dirname(path), { recursive: true, mode: 0o755 });
   const file = await open(path, "a", 0o600);
   try {
-    if (await flock(host, file, options)) return { path, [Symbol.asyncDispose]: () => file.close() };
+    // What is in the run directory is on this node; a cache may be on a server that does not answer.
+    const brief = options.waitSeconds === 0 && path.startsWith(`${host.runDir}/`);
+    if (await flock(host, file, options, brief)) return { path, [Symbol.asyncDispose]: () => file.close() };
   } catch (error) {
     await file.close();
     throw error;
@@ -36,13 +38,18 @@ export async function acquireLock(host: Host, path: string, options: LockOptions
   return undefined;
 }
 
-async function flock(host: Host, file: FileHandle, { mode = "exclusive", waitSeconds }: LockOptions): Promise<boolean> {
+async function flock(
+  host: Host,
+  file: FileHandle,
+  { mode = "exclusive", waitSeconds }: LockOptions,
+  brief: boolean,
+): Promise<boolean> {
   const wait = waitSeconds === undefined ? [] : waitSeconds === 0 ? ["--nonblock"] : ["--wait", String(waitSeconds)];
   const argv = ["flock", `--${mode}`, ...wait, "--conflict-exit-code", String(conflict), "3"] as const;
   const { exitCode } = await run(host, [...argv], {
     descriptors: [file.fd],
     accept: [0, conflict],
-    brief: waitSeconds === 0,
+    brief,
   });
   return exitCode === 0;
 }

@@ -107,8 +107,9 @@ function refused(reason: unknown): RunningCommand {
   return { pid: undefined, stdin: undefined, stdout: undefined, done, kill: () => undefined };
 }
 
-// The parent-death signal reaches every child but brief ones when we are killed: one survivor in our mount namespace would pin all
-// mounts of a dead run. A PID namespace is ended by its init's death; unshare --fork itself blocks TERM and INT.
+// The parent-death signal reaches every child but brief ones when we are killed: one survivor in our mount namespace
+// would pin all mounts of a dead run. A PID namespace is ended by its init's death; unshare --fork itself blocks TERM
+// and INT.
 function wrapped(argv: readonly [string, ...string[]], options: RunOptions): readonly [string, ...string[]] {
   if (options.brief === true && options.isolated !== true) return argv;
   const isolate = options.isolated === true ? ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--"] : [];

@@ -36,16 +36,18 @@ test("is given to a waiter when the holder lets go", async () => {
   await waiter?.[Symbol.asyncDispose]();
 });
 
-test("is waited for by a command that ends with us, and tried for by one that need not", async () => {
+test("is taken by a command that ends with us, but where it is on this node and not waited for", async () => {
   const fakes = fakeCommands({ setpriv: 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"' });
   const host = testHost({ path: fakes.path });
-  const path = join(host.directory, "lock");
+  const path = join(host.runDir, "locks", "disk");
   await using _ = await acquireLock(host, path, { mode: "shared", waitSeconds: 0 });
   expect(fakes.calls()).toEqual([]);
   await using __ = await acquireLock(host, path, { mode: "shared", waitSeconds: 5 });
   await using ___ = await acquireLock(host, path, { mode: "shared" });
+  await using ____ = await acquireLock(host, join(host.directory, "cache"), { waitSeconds: 0 });
   expect(fakes.calls()).toEqual([
     expect.stringMatching(/^setpriv --pdeathsig KILL .* flock --shared --wait 5 /),
     expect.stringMatching(/^setpriv --pdeathsig KILL .* flock --shared --conflict/),
+    expect.stringMatching(/^setpriv --pdeathsig KILL .* flock --exclusive --nonblock /),
   ]);
 });
