@@ -4,7 +4,7 @@ import { type BlockDevice, readBlockDevice } from "../devices/block-device.ts";
 import { openDirect, pageAligned } from "../devices/direct-io.ts";
 import { writeErrorHint } from "../devices/sync.ts";
 import { emptyRanges, signatureBytes } from "../devices/wipe.ts";
-import { allAcquired, type Owned } from "../host/disposal.ts";
+import { allAcquired, type Owned, ReleaseStack } from "../host/disposal.ts";
 import { KnownError, messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { run } from "../host/run.ts";
@@ -22,23 +22,36 @@ import {
 
 const flushBytes = 64 * 1024 * 1024;
 
+/** A filesystem that can be used, though the device may still be writing it out. */
+export interface WrittenImage {
+  readonly uuid: string;
+}
+
 /**
  * Puts an image on `device`: its blocks copied and the old content of all others discarded as mkfs does, a UUID of its
- * own, the size of the device, and last what depends on that size. Returns the UUID.
+ * own, the size of the device, and last what depends on that size. The release waits until the device has written out
+ * what was copied, and throws KnownError when it could not.
  */
-export async function writeImage(host: Host, image: FittingImage, device: string): Promise<string> {
+export async function writeImage(host: Host, image: FittingImage, device: string): Promise<WrittenImage & Owned> {
   const uuid = randomUUID();
   const together = mayWorkTogether(image, readBlockDevice(device));
-  await using copy = await beginCopy(host, image, device);
+  await using stack = new ReleaseStack();
+  const copy = stack.use(await beginCopy(host, image, device));
   const structure = copy.write("structure");
-  const contents = structure.then(() => copy.write("contents")).then(() => copy.flushed());
+  const contents = structure.then(() => copy.write("contents"));
   const ready = together ? structure : contents;
   const clean = allAcquired([ready, clearOthers(host, image, device)]);
   const [written, adapted] = await Promise.allSettled([contents, clean.then(() => adapt(host, image, device, uuid))]);
-  // First: a disk that takes no more fails the tools, too, and what they advise (e2fsck) does not help it.
   if (written.status === "rejected") throw written.reason;
-  if (adapted.status === "rejected") throw adapted.reason;
-  return uuid;
+  if (adapted.status === "rejected") {
+    // First: a disk that takes no more fails the tools, too, and what they advise (e2fsck) does not help it.
+    await copy.flushed();
+    throw adapted.reason;
+  }
+  copy.flush();
+  const held = stack.move();
+  held.defer(() => copy.flushed());
+  return { uuid, [Symbol.asyncDispose]: () => held[Symbol.asyncDispose]() };
 }
 
 // What files contain, two thirds of it all, is on its way while the filesystem around it is changed. A tool neither reads
@@ -60,6 +73,8 @@ async function adapt(host: Host, { header, tuning }: FittingImage, device: strin
 interface Copy extends Owned {
   /** Writes one part of the image to where it belongs; one at a time. Throws KnownError when the device fails. */
   write(part: ImagePart): Promise<void>;
+  /** Has the device write out what was copied so far; does not wait for it. */
+  readonly flush: () => void;
   /** Waits until the flushes under way have ended. Throws as `write`. */
   flushed(): Promise<void>;
 }
@@ -76,7 +91,11 @@ async function beginCopy(host: Host, image: OpenImage, device: string): Promise<
     host.log.progress(`writing the system: ${String(Math.floor((100 * done) / all))} %`);
   };
   return {
-    write: (part) => named(device, unpackImage(image, part, target, { memory, progress })),
+    async write(part) {
+      await named(device, unpackImage(image, part, target, { memory, progress }));
+      host.log.progress(undefined);
+    },
+    flush: flush.begin,
     flushed: () => named(device, flush.ended()),
     async [Symbol.asyncDispose]() {
       host.log.progress(undefined);
@@ -101,6 +120,7 @@ function isWriteError(error: unknown): boolean {
 interface Flushing {
   /** Is told how many bytes were handed over so far. */
   after(bytes: number): void;
+  readonly begin: () => void;
   /** Rejects when any flush failed: the device tells nobody else of it. */
   ended(): Promise<void>;
 }
@@ -109,19 +129,24 @@ interface Flushing {
 // more is coming, one flush at a time.
 function flushing(target: FileHandle): Flushing {
   let flushed = 0;
-  let underWay = false;
+  let underWay = 0;
   let all: Promise<void> = Promise.resolve();
+  const begin = (): void => {
+    underWay++;
+    const flush = target.datasync().finally(() => {
+      underWay--;
+    });
+    all = Promise.all([all, flush]).then(() => undefined);
+    // A failure is thrown when it is awaited; until then it must not count as unhandled.
+    all.catch(() => undefined);
+  };
   return {
     after(bytes) {
-      if (underWay || bytes - flushed < flushBytes) return;
+      if (underWay > 0 || bytes - flushed < flushBytes) return;
       flushed = bytes;
-      underWay = true;
-      const flush = target.datasync().finally(() => {
-        underWay = false;
-      });
-      all = Promise.all([all, flush]).then(() => undefined);
-      all.catch(() => undefined);
+      begin();
     },
+    begin,
     ended: () => all,
   };
 }

@@ -1,13 +1,12 @@
 import { join } from "node:path";
-import { mountFilesystem } from "../devices/mount.ts";
-import type { Owned, ReleaseStack } from "../host/disposal.ts";
+import { type Owned, ReleaseStack } from "../host/disposal.ts";
 import type { Host } from "../host/host.ts";
 import type { SystemSource } from "./acquire.ts";
 import { bootstrapTree } from "./bootstrap.ts";
 import type { CheckedTar } from "./integrity.ts";
 import { imageOf } from "./image.ts";
 import { writeImage } from "./image-write.ts";
-import { type PopulatedFilesystem, populateFresh } from "./populate.ts";
+import { mountNew, type PopulatedFilesystem, populateFresh } from "./populate.ts";
 import type { Archive } from "./preflight.ts";
 import { publishOrWarn } from "./publish.ts";
 import { requirementFor } from "./requirement.ts";
@@ -35,9 +34,13 @@ async function populateByImage(
 ): Promise<(PopulatedFilesystem & Owned) | undefined> {
   await using image = await imageOf(host, wanted, tar, device);
   if (image === undefined) return undefined;
-  const uuid = await host.log.phase("write the image of the system", () => writeImage(host, image, device));
-  const mounted = await mountFilesystem(host, device, { type: wanted.config.filesystem });
-  return { ...mounted, uuid };
+  await using stack = new ReleaseStack();
+  const { uuid } = stack.use(
+    await host.log.phase("write the image of the system", () => writeImage(host, image, device)),
+  );
+  const mounted = stack.use(await mountNew(host, device, wanted.config.filesystem));
+  const release = stack.move();
+  return { ...mounted, uuid, [Symbol.asyncDispose]: () => release[Symbol.asyncDispose]() };
 }
 
 /** The system in a tree of scratch space, which `held` gives back. */

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
-import { open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { Config } from "../../src/config/config.ts";
 import { flattenSuppressed, messageOf } from "../../src/host/errors.ts";
 import { acquireSystem } from "../../src/system-image/acquire.ts";
@@ -164,6 +164,27 @@ describe.each(["ext2", "ext3", "ext4"] as const)("an image of %s", (filesystem) 
   );
 });
 
+test.each([
+  ["ext2", false],
+  ["ext3", true],
+  ["ext4", true],
+] as const)(
+  "while %s is being made, its journal flushes the disk at no step: %s",
+  async (filesystem, withoutBarriers) => {
+    const host = testHost();
+    const cacheDir = join(host.directory, "cache");
+    seedCache(cacheDir);
+    const device = loopOn(diskFile(join(host.directory, "disk"), 2 * gibibyte));
+    const needs = { packages: [], filesystem, bootloader: "none" } as const;
+    for (const imageCache of [true, false]) {
+      await using system = await acquireSystem(host, testConfig(cacheDir, { filesystem, imageCache }), needs);
+      await using target = await system.populate(device);
+      const options = sh('findmnt --noheadings --output FS-OPTIONS "$1"', target.path);
+      expect(/\bnobarrier\b/.test(options)).toBe(withoutBarriers);
+    }
+  },
+);
+
 test("an image is whole on a disk so large that resize2fs moves blocks", async () => {
   const host = testHost();
   const cacheDir = join(host.directory, "cache");
@@ -241,6 +262,36 @@ describe("when an image cannot be written", () => {
     const failures = await install(device, { cacheDir, filesystem: "ext4", host }).then(() => [], flattenSuppressed);
     expect(failures.map(messageOf)).toEqual([expect.stringContaining(`cannot write to ${device}: `)]);
     expect(holdsOpen(device)).toBe(false);
+  });
+
+  // What is written to the upper loop device stays in the page cache of the lower one until it is flushed.
+  test("because what the device took gets lost, the error names the disk", async () => {
+    const { host, cacheDir } = await prepared();
+    const full = join(host.directory, "full");
+    sh('mkdir "$1"; mount -t tmpfs -o size=120m none "$1"', full);
+    onTestFinished(() => {
+      sh('umount "$1"', full);
+    });
+    const device = loopOn(loopOn(diskFile(join(full, "disk"), 2 * gibibyte)));
+    const failures = await install(device, { cacheDir, filesystem: "ext4", host }).then(() => [], flattenSuppressed);
+    expect(failures.map(messageOf)).toEqual([expect.stringContaining(`cannot write to ${device}: `)]);
+    expect(holdsOpen(device)).toBe(false);
+  });
+
+  test("because a flush fails of which only we are told, this is the error in the end", async () => {
+    const { host, cacheDir, ordinary } = await prepared();
+    await using file = await open("/dev/null");
+    const lost = Object.assign(new Error("EIO: i/o error, fdatasync"), { code: "EIO", syscall: "fdatasync" });
+    const flush = vi.spyOn(Object.getPrototypeOf(file) as FileHandle, "datasync").mockRejectedValue(lost);
+    onTestFinished(() => {
+      flush.mockRestore();
+    });
+    await expect(install(ordinary, { cacheDir, filesystem: "ext4", host })).rejects.toThrow(
+      `cannot write to ${ordinary}: EIO: i/o error, fdatasync`,
+    );
+    expect(flush).toHaveBeenCalled();
+    expect(holdsOpen(ordinary)).toBe(false);
+    expect(sh('findmnt --noheadings --source "$1" || true', ordinary)).toBe("");
   });
 
   test.each(["tune2fs", "resize2fs", "blkdiscard"])(
