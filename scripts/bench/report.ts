@@ -12,6 +12,8 @@ export interface Outcome {
   readonly goal: Goal;
   /** Ratio of medians, or MB. */
   readonly value: number;
+  /** Median of the ratios within each round; undefined for memory, and where a round lacks one of the two. */
+  readonly paired: number | undefined;
   readonly met: boolean;
 }
 
@@ -25,12 +27,18 @@ export function median(values: readonly number[]): number {
 export function outcomes(job: Job, runs: Runs): readonly Outcome[] {
   return job.goals.map((goal) => {
     const own = runs[goal.contender] ?? [];
+    const other = goal.of === undefined ? [] : (runs[goal.of] ?? []);
     const value =
       goal.of === undefined
         ? Math.max(...own.map(({ peakMegabytes }) => peakMegabytes))
-        : median(seconds(own)) / median(seconds(runs[goal.of] ?? []));
-    return { job: job.id, title: job.title, goal, value, met: value <= goal.atMost };
+        : median(seconds(own)) / median(seconds(other));
+    return { job: job.id, title: job.title, goal, value, paired: paired(own, other), met: value <= goal.atMost };
   });
+}
+
+function paired(own: readonly Timed[], other: readonly Timed[]): number | undefined {
+  if (own.length !== other.length) return undefined;
+  return median(own.map((time, round) => time.seconds / (other[round]?.seconds ?? Number.NaN)));
 }
 
 /** The medians and goals of one job, for people. */
@@ -41,7 +49,8 @@ export function formatJob(job: Job, runs: Runs): string {
     return `  ${name.padEnd(12)} ${median(all).toFixed(2).padStart(7)} s  (${spread}, ${String(all.length)} runs)`;
   });
   const goals = outcomes(job, runs).map(
-    ({ goal, value, met }) => `  ${met ? "met   " : "MISSED"} ${describe(goal)}: ${value.toFixed(2)}`,
+    ({ goal, value, paired, met }) =>
+      `  ${met ? "met   " : "MISSED"} ${describe(goal)}: ${value.toFixed(2)}${paired === undefined ? "" : ` (pair by pair ${paired.toFixed(2)})`}`,
   );
   return [job.title, ...lines, ...goals, ""].join("\n");
 }
