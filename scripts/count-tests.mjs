@@ -23,7 +23,8 @@ export function failures(report) {
   return report.testResults.flatMap((file) => {
     const failed = file.assertionResults.filter((test) => test.status === "failed");
     const texts = failed.map((test) => ({ name: test.fullName, messages: test.failureMessages ?? [] }));
-    if (file.status === "failed" && failed.length === 0)
+    // A hook of the file, or a file that cannot be read; beside failed tests, too.
+    if (file.status === "failed" && (failed.length === 0 || file.message))
       texts.push({ name: file.name, messages: [file.message ?? ""] });
     return texts.map(({ name, messages }) => [`FAILED: ${name}`, ...messages.flatMap(essence)].join("\n  "));
   });

@@ -19,7 +19,7 @@ import {
   type SystemNeeds,
   type SystemSource,
 } from "../system-image/acquire.ts";
-import { toolsForCreate } from "./create-tools.ts";
+import { toolsForCreate } from "./disk-tools.ts";
 import { say } from "./summary.ts";
 
 /** What create works with: handed from step to step. */

@@ -6,7 +6,7 @@ import { type Owned, ReleaseStack } from "../host/disposal.ts";
 import { messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import type { RootedFiles } from "../host/rooted-files.ts";
-import { requireTools, type Tool } from "../host/tools.ts";
+import { MissingToolsError, requireTools } from "../host/tools.ts";
 import type { ImportRequest } from "../os-api/request.ts";
 import { isDump } from "../stream/dump-scanner.ts";
 import type { Extent } from "../stream/extents.ts";
@@ -21,6 +21,7 @@ import { restoreSwap } from "../stream/restore-swap.ts";
 import { restoreTree } from "../stream/restore-tree.ts";
 import { readSwapIdentity, rewriteDevices } from "../stream/rewrite-references.ts";
 import { beginReading, type StreamReader } from "../stream/stream-reader.ts";
+import { toolsForCreate, toolsForRestore } from "./disk-tools.ts";
 import { say } from "./summary.ts";
 
 /** Where the backup comes from; default stdin. */
@@ -80,7 +81,7 @@ async function attachTarget(host: Host, request: ImportRequest): Promise<Target 
 async function importStream(restoration: Restoration, reader: StreamReader): Promise<string> {
   const { host, target } = restoration;
   const { manifest } = reader;
-  requireTools(host, toolsFor(manifest));
+  requireTools(host, toolsForRestore(manifest, restoration.request));
   reportDifferences(restoration, manifest);
   switch (manifest.disk.role) {
     case "swap":
@@ -109,28 +110,12 @@ async function importTree({ host, config, target }: Restoration, reader: StreamR
   );
 }
 
-async function importDump({ host, config, target }: Restoration, stream: Input): Promise<string> {
-  requireTools(host, [{ command: "restore", package: "dump" }]);
+async function importDump({ host, request, config, target }: Restoration, stream: Input): Promise<string> {
+  requireTools(host, [{ command: "restore", package: "dump" }, ...toolsForCreate(config, request)]);
   await leavingNothing(host, target.disk, [], () =>
     restoreDump(host, target.disk, stream.chunks, config, (guest) => makeRequestedSwap(host, target, guest)),
   );
   return `a dump, onto ${config.filesystem} (partition style ${config.partitionStyle})`;
-}
-
-function toolsFor({ filesystem }: Manifest): readonly Tool[] {
-  const tar = { command: "tar", package: "tar" };
-  switch (filesystem?.type) {
-    case undefined:
-      return [];
-    case "xfs":
-      return [tar, { command: "mkfs.xfs", package: "xfsprogs" }];
-    case "btrfs":
-      return [tar, { command: "mkfs.btrfs", package: "btrfs-progs" }];
-    case "ext2":
-    case "ext3":
-    case "ext4":
-      return [tar, { command: "mke2fs", package: "e2fsprogs" }];
-  }
 }
 
 // Layout and filesystem are the backup's, and settings are for new guests: whoever set them on purpose is told.
@@ -160,7 +145,7 @@ async function makeRequestedSwap(
   return identity.label === undefined ? { uuid } : undefined;
 }
 
-// For a backup that is no good. What is refused because of the disk (too small, in use) leaves the disk alone.
+// For a backup that is no good. What is refused because of the disk (too small, in use) or the node leaves it alone.
 async function leavingNothing<T>(
   host: Host,
   disk: Disk,
@@ -170,6 +155,7 @@ async function leavingNothing<T>(
   try {
     return await work();
   } catch (error) {
+    if (error instanceof MissingToolsError) throw error;
     await spoil(host, disk, partitions, messageOf(error));
     throw error;
   }

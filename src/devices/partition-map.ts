@@ -1,9 +1,8 @@
-import { constants } from "node:fs";
-import { access, open } from "node:fs/promises";
-import { join } from "node:path";
+import { open } from "node:fs/promises";
 import type { Owned } from "../host/disposal.ts";
 import { KnownError, messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
+import { findCommand } from "../host/tools.ts";
 import { attachLoop } from "./loop.ts";
 import { mapWithKpartx } from "./kpartx.ts";
 import type { Disk } from "./disk.ts";
@@ -47,7 +46,8 @@ export async function chooseMapper(
   control = "/dev/mapper/control",
 ): Promise<"kpartx" | "loop"> {
   if (mapper === "loop") return "loop";
-  const missing = (await isInstalled(host, "kpartx")) ? await whyNoDeviceMapper(control) : "kpartx is not installed";
+  const missing =
+    findCommand(host, "kpartx") === undefined ? "kpartx is not installed" : await whyNoDeviceMapper(control);
   if (missing === undefined) return "kpartx";
   if (mapper === "auto") return "loop";
   throw new KnownError(`PARTITION_MAPPER=kpartx cannot work here: ${missing}`, {
@@ -62,19 +62,5 @@ async function whyNoDeviceMapper(control: string): Promise<string | undefined> {
     return undefined;
   } catch (error) {
     return `the kernel has no device-mapper (${messageOf(error)})`;
-  }
-}
-
-async function isInstalled(host: Host, command: string): Promise<boolean> {
-  const found = await Promise.all(host.path.split(":").map((directory) => isExecutable(join(directory, command))));
-  return found.includes(true);
-}
-
-async function isExecutable(path: string): Promise<boolean> {
-  try {
-    await access(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -9,12 +9,17 @@ export interface Tool {
   readonly package: string;
 }
 
-/** Throws one KnownError that names every tool missing on the host's PATH, before anything was begun. */
+/** Something that a run needs is not installed on the node. */
+export class MissingToolsError extends KnownError {
+  override readonly name = "MissingToolsError";
+}
+
+/** Throws one MissingToolsError that names every tool missing on the host's PATH, before anything was begun. */
 export function requireTools(host: Host, tools: readonly Tool[]): void {
   const missing = tools.filter(({ command }) => findCommand(host, command) === undefined);
   if (missing.length === 0) return;
   const packages = [...new Set(missing.map((tool) => tool.package))].join(" ");
-  throw new KnownError(`missing on this node: ${missing.map(({ command }) => command).join(", ")}`, {
+  throw new MissingToolsError(`missing on this node: ${missing.map(({ command }) => command).join(", ")}`, {
     hint: `on Debian and Ubuntu: apt-get install ${packages} (the PATH searched was ${host.path})`,
   });
 }

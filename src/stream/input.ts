@@ -2,9 +2,10 @@ import type { Readable } from "node:stream";
 import { KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { type RunningCommand, start } from "../host/run.ts";
+import { requireTools } from "../host/tools.ts";
 import { descriptorSource } from "./byte-source.ts";
 import { streamSink } from "./byte-sink.ts";
-import { type Compression, decompressCommand, detectCompression } from "./compression.ts";
+import { type Compression, compressionTools, decompressCommand, detectCompression } from "./compression.ts";
 import { dumpRecord } from "./dump-scanner.ts";
 
 /** A backup that comes in, decompressed. */
@@ -16,7 +17,10 @@ export interface Input extends AsyncDisposable {
   readonly chunks: AsyncIterable<Buffer>;
 }
 
-/** Opens the backup on a descriptor of ours and finds out how it is compressed. Throws KnownError for an empty one. */
+/**
+ * Opens the backup on a descriptor of ours and finds out how it is compressed. Throws KnownError for
+ * an empty one, MissingToolsError where the node cannot decompress it.
+ */
 export async function openInput(host: Host, descriptor: number): Promise<Input> {
   const source = descriptorSource(descriptor, host.signal);
   const outer = await withHead(source);
@@ -27,6 +31,7 @@ export async function openInput(host: Host, descriptor: number): Promise<Input> 
   }
   const compression = detectCompression(outer.head);
   if (compression === "none") return { compression, ...outer, [Symbol.asyncDispose]: () => close(source) };
+  requireTools(host, compressionTools(compression));
   const decompressor = start(host, decompressCommand(compression), { stdin: "pipe", stdout: "pipe" });
   const inner = await withHead(decompressed(host, outer.chunks, decompressor));
   return {

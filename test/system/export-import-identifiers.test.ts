@@ -1,4 +1,4 @@
-import { closeSync, openSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { exportTo, importFrom } from "../fixtures/backup.ts";
@@ -136,7 +136,46 @@ describe("import refuses, and leaves the disk untouched,", () => {
     }
     expect(sh(`sha256sum <"$1"`, target)).toBe(before);
   });
+
+  it.each([
+    ["a partitioned ext4 with swap", "sfdisk, mkswap, tune2fs", "msdos", "ext4"],
+    ["a btrfs", "mkfs.btrfs, blkdiscard", "none", "btrfs"],
+    ["a compressed stream", "zstd", "none", "ext4"],
+    ["a dump", "restore, blkid", "none", "ext4"],
+  ] as const)("%s where the node lacks %s", async (what, names, style, type) => {
+    const host = leakCheckedHost();
+    const source = guestDisk(join(host.directory, "source"), { style, type, mib: 130 }, "touch x");
+    const stream = join(host.directory, "stream");
+    await exportTo(host, source, stream, {
+      config: {
+        exportFormat: what === "a dump" ? "dump" : "tar",
+        exportCompression: what === "a compressed stream" ? "zstd" : "none",
+      },
+    });
+    const target = diskFile(join(host.directory, "target"), 140);
+    const swap = diskFile(join(host.directory, "swap"), 16);
+    sh(`mke2fs -q -F "$1"; mke2fs -q -F "$2"`, target, swap);
+    const sums = (): string => sh(`cat "$@" | sha256sum`, target, swap);
+    const before = sums();
+    const missing = names.split(", ");
+    const poorer = { ...host, path: pathWithout(join(host.directory, "bin"), missing) };
+    const refusal = importFrom(poorer, stream, target, { request: { swapDevice: swap } });
+    await expect(refusal).rejects.toThrow(/^missing on this node: /);
+    await expect(refusal).rejects.toThrow(new RegExp(missing.map((name) => `(?=.*\\b${name}\\b)`).join("")));
+    expect(host.logged()).not.toMatch(/wiped/);
+    expect(sums()).toBe(before);
+    await importFrom(host, stream, target, { request: { swapDevice: swap } });
+  });
 });
+
+/** A PATH on which all commands of this machine are but some. */
+function pathWithout(directory: string, missing: readonly string[]): string {
+  mkdirSync(directory);
+  const places = ["/usr/sbin", "/usr/bin"].flatMap((place) => readdirSync(place).map((name) => [name, place] as const));
+  for (const [name, place] of new Map(places))
+    if (!missing.includes(name)) symlinkSync(join(place, name), join(directory, name));
+  return directory;
+}
 
 function partitionUuid(disk: string, style: "none" | "msdos" | "gpt"): string | undefined {
   if (style === "none") return undefined;

@@ -6,9 +6,9 @@ import { testConfig } from "../../fixtures/config.ts";
 import { testHost } from "../../fixtures/test-host.ts";
 
 test.each([
-  ["ext4", /missing on this node: .*losetup.*mke2fs.*sfdisk, mkswap$/],
-  ["xfs", /missing on this node: .*losetup.*mkfs\.xfs, sfdisk, mkswap$/],
-  ["btrfs", /missing on this node: .*losetup.*mkfs\.btrfs, sfdisk, mkswap$/],
+  ["ext4", /missing on this node: .*losetup.*blkdiscard.*mke2fs.*sfdisk, mkswap$/],
+  ["xfs", /missing on this node: .*losetup.*blkdiscard.*mkfs\.xfs, sfdisk, mkswap$/],
+  ["btrfs", /missing on this node: .*losetup.*blkdiscard.*mkfs\.btrfs, sfdisk, mkswap$/],
 ] as const)("names all tools that are missing for %s before it looks at a disk", async (filesystem, message) => {
   const host = testHost({ path: "/nonexistent" });
   const request = parseRequest("create", ["-i", "host1", "-b", "/dev/nodisk", "-s", "/dev/noswap"], {});

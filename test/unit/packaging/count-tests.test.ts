@@ -52,7 +52,8 @@ test("names the failed tests before the last line, with what their errors say", 
     failureMessages: [message, "AssertionError: leaks"],
   };
   const broken = { status: "failed", name: "b.test.ts", message: "SyntaxError: c", assertionResults: [] };
-  const files = [{ status: "failed", name: "a.test.ts", assertionResults: [red] }, broken];
+  const withHook = { status: "failed", name: "a.test.ts", message: "Error: afterAll: busy", assertionResults: [red] };
+  const files = [withHook, broken];
   writeFileSync(path, JSON.stringify({ testResults: files }));
   const { stdout } = spawnSync(process.execPath, ["scripts/count-tests.mjs", path], { encoding: "utf8" });
   expect(stdout.split("\n")).toEqual([
@@ -61,6 +62,8 @@ test("names the failed tests before the last line, with what their errors say", 
     "  error: disk in use",
     "  error: b",
     "  AssertionError: leaks",
+    "FAILED: a.test.ts",
+    "  Error: afterAll: busy",
     "FAILED: b.test.ts",
     "  SyntaxError: c",
     "0 passed, 2 failed",
