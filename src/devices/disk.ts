@@ -225,10 +225,15 @@ async function attachFile(host: Host, path: string, options: AttachOptions): Pro
   };
 }
 
-// All that programs get to see of it is "Input/output error" on the loop device.
+const mebibyte = 1024 * 1024;
+
+// All that programs get to see of it is "Input/output error" on the loop device. The write that did not fit leaves its
+// own size free: up to 4 MiB (chunkBytes) and what the filesystem had set aside for it.
 async function warnOfFullFilesystem(host: Host, path: string): Promise<void> {
   const { bavail, bsize } = await statfs(path);
-  if (bavail * bsize < 1024 * 1024) host.log.warn(`the filesystem that holds disk ${path} is full`);
+  const free = bavail * bsize;
+  if (free >= 16 * mebibyte) return;
+  host.log.warn(`the filesystem that holds disk ${path} is full: ${(free / mebibyte).toFixed(1)} MiB left`);
 }
 
 interface Attached {
