@@ -1,10 +1,12 @@
+import { constants } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
 import { basename } from "node:path";
 import * as z from "zod/mini";
 import type { Owned } from "../host/disposal.ts";
 import { CommandError, KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { capture, run } from "../host/run.ts";
-import { listDirectory, readText } from "./block-device.ts";
+import { listDirectory, readBlockDevice, readText } from "./block-device.ts";
 import { describeUsers } from "./device-users.ts";
 import { type FileKey, fileKey } from "./file-key.ts";
 import { retryFor } from "./patience.ts";
@@ -113,6 +115,27 @@ async function isStill(host: Host, state: LoopState): Promise<boolean> {
     fileKey(backing) !== state.backingKey &&
     (await backingKeys(host)).get(state.device) === state.backingKey
   );
+}
+
+/**
+ * Opens for reading what a loop device writes to, for fdatasync(2): the kernel serves a loop device's requests one by one,
+ * so that to flush the device itself holds up all writes to it until the flush has ended. Undefined for other devices,
+ * and where the name that the kernel has of it leads nowhere. It may lead to another file (it was opened in another mount
+ * namespace, or is gone): a flush of that one does nothing, so it is the device that must be flushed in the end.
+ */
+export async function openBelowLoop(device: string): Promise<FileHandle | undefined> {
+  const backing = readLoop(readBlockDevice(device).name)?.backing;
+  if (backing === undefined) return undefined;
+  let file: FileHandle;
+  try {
+    file = await open(backing, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch {
+    return undefined;
+  }
+  const status = await file.stat();
+  if (status.isFile() || status.isBlockDevice()) return file;
+  await file.close();
+  return undefined;
 }
 
 const loopListSchema = z.object({

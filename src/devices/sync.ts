@@ -23,7 +23,10 @@ export async function syncFile(path: string, file?: FileHandle): Promise<void> {
   }
 }
 
-/** Writes everything buffered for the filesystem mounted at `path` (syncfs(2), which reports errors since Linux 5.8). */
+/**
+ * Writes everything buffered for the filesystem mounted at `path` (syncfs(2), which reports errors since Linux 5.8). One
+ * that is mounted with `nobarrier` does not flush its device: what that loses is told to {@link syncFile} only.
+ */
 export async function syncFilesystem(host: Host, path: string): Promise<void> {
   try {
     await run(host, ["sync", "--file-system", path], { shielded: true });

@@ -1,4 +1,4 @@
-import { flattenSuppressed, joinedErrors, type KnownError } from "./errors.ts";
+import { flattenSuppressed, joinedErrors, type KnownError, ReleaseErrors } from "./errors.ts";
 
 /** Something owned that is given back when its `await using` scope ends. */
 export interface Owned extends AsyncDisposable {
@@ -73,14 +73,5 @@ export class ReleaseStack implements Owned {
     }
     if (failures.length === 1) throw failures[0];
     if (failures.length > 1) throw new ReleaseErrors(failures);
-  }
-}
-
-/** Several releases failed. */
-export class ReleaseErrors extends AggregateError {
-  override readonly name = "ReleaseErrors";
-
-  constructor(errors: readonly unknown[]) {
-    super(errors, errors.map((error) => (error instanceof Error ? error.message : String(error))).join("; "));
   }
 }

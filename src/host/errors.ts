@@ -78,7 +78,17 @@ export function flattenSuppressed(error: unknown): readonly unknown[] {
   if (error instanceof Error && "suppressed" in error && "error" in error) {
     return [...flattenSuppressed(error.suppressed), ...flattenSuppressed(error.error)];
   }
+  if (error instanceof ReleaseErrors) return error.errors.flatMap((failure) => flattenSuppressed(failure));
   return [error];
+}
+
+/** Several releases failed; in the order they did. */
+export class ReleaseErrors extends AggregateError {
+  override readonly name = "ReleaseErrors";
+
+  constructor(errors: readonly unknown[]) {
+    super(errors, errors.map((error) => messageOf(error)).join("; "));
+  }
 }
 
 /** Several reasons, each known, as one error that names them all. */

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import { type BlockDevice, readBlockDevice } from "../devices/block-device.ts";
 import { openDirect, pageAligned } from "../devices/direct-io.ts";
+import { openBelowLoop } from "../devices/loop.ts";
 import { writeErrorHint } from "../devices/sync.ts";
 import { emptyRanges, signatureBytes } from "../devices/wipe.ts";
 import { allAcquired, type Owned, ReleaseStack } from "../host/disposal.ts";
@@ -20,7 +21,7 @@ import {
   zeroRanges,
 } from "./image-file.ts";
 
-const flushBytes = 64 * 1024 * 1024;
+const flushBytes = 32 * 1024 * 1024;
 
 /** A filesystem that can be used, though the device may still be writing it out. */
 export interface WrittenImage {
@@ -48,7 +49,7 @@ export async function writeImage(host: Host, image: FittingImage, device: string
     await copy.flushed();
     throw adapted.reason;
   }
-  copy.flush();
+  await copy.end();
   const held = stack.move();
   held.defer(() => copy.flushed());
   return { uuid, [Symbol.asyncDispose]: () => held[Symbol.asyncDispose]() };
@@ -73,17 +74,28 @@ async function adapt(host: Host, { header, tuning }: FittingImage, device: strin
 interface Copy extends Owned {
   /** Writes one part of the image to where it belongs; one at a time. Throws KnownError when the device fails. */
   write(part: ImagePart): Promise<void>;
-  /** Has the device write out what was copied so far; does not wait for it. */
-  readonly flush: () => void;
-  /** Waits until the flushes under way have ended. Throws as `write`. */
+  /**
+   * Has the device write out what was copied, without waiting for it, and writes no more. Throws as `write` when it is
+   * known already that something was lost.
+   */
+  end(): Promise<void>;
+  /** Waits until all flushes have ended. Throws as `write`. */
   flushed(): Promise<void>;
 }
 
 async function beginCopy(host: Host, image: OpenImage, device: string): Promise<Copy> {
   const memory = pageAligned(2 * chunkBytes);
-  const target = await (memory === undefined ? open(device, "r+") : openDirect(device));
+  await using files = new ReleaseStack();
+  // Flushes go through a descriptor of their own, opened before the first write so that it is told of every loss: the
+  // one that may write is closed when the filesystem is mounted, which a kernel may refuse beside it
+  // (bdev_allow_write_mounted).
+  const flushed = files.use(await open(device, "r"));
+  const below = await openBelowLoop(device);
+  if (below !== undefined) files.use(below);
+  const target = files.use(await (memory === undefined ? open(device, "r+") : openDirect(device)));
+  const held = files.move();
   const all = dataBytes(image.header);
-  const flush = flushing(target);
+  const flush = flushing(flushed, below);
   let done = 0;
   const progress = (bytes: number): void => {
     host.signal.throwIfAborted();
@@ -95,11 +107,15 @@ async function beginCopy(host: Host, image: OpenImage, device: string): Promise<
       await named(device, unpackImage(image, part, target, { memory, progress }));
       host.log.progress(undefined);
     },
-    flush: flush.begin,
+    async end() {
+      await target.close();
+      flush.last();
+      await named(device, flush.notFailed());
+    },
     flushed: () => named(device, flush.ended()),
     async [Symbol.asyncDispose]() {
       host.log.progress(undefined);
-      await target.close();
+      await held[Symbol.asyncDispose]();
     },
   };
 }
@@ -120,33 +136,43 @@ function isWriteError(error: unknown): boolean {
 interface Flushing {
   /** Is told how many bytes were handed over so far. */
   after(bytes: number): void;
-  readonly begin: () => void;
+  /** Begins the flush of all there is. */
+  last(): void;
+  /** Rejects when a flush that has ended failed. */
+  notFailed(): Promise<void>;
   /** Rejects when any flush failed: the device tells nobody else of it. */
   ended(): Promise<void>;
 }
 
-// What the device took may still lie in a cache of its own, or of the filesystem below a loop device: written out while
-// more is coming, one flush at a time.
-function flushing(target: FileHandle): Flushing {
+// What the device took may still lie in a cache of its own, or of what is below a loop device: written out while more is
+// coming, one flush at a time. The last one is the device's own in any case.
+function flushing(device: FileHandle, below: FileHandle | undefined): Flushing {
   let flushed = 0;
   let underWay = 0;
   let all: Promise<void> = Promise.resolve();
-  const begin = (): void => {
+  let failure: Promise<void> | undefined;
+  const begin = (flushes: Promise<void>): void => {
     underWay++;
-    const flush = target.datasync().finally(() => {
+    const flush = flushes.finally(() => {
       underWay--;
     });
     all = Promise.all([all, flush]).then(() => undefined);
     // A failure is thrown when it is awaited; until then it must not count as unhandled.
-    all.catch(() => undefined);
+    const failing = all;
+    failing.catch(() => {
+      failure = failing;
+    });
   };
   return {
     after(bytes) {
       if (underWay > 0 || bytes - flushed < flushBytes) return;
       flushed = bytes;
-      begin();
+      begin((below ?? device).datasync());
     },
-    begin,
+    last() {
+      begin(below === undefined ? device.datasync() : below.datasync().then(() => device.datasync()));
+    },
+    notFailed: () => failure ?? Promise.resolve(),
     ended: () => all,
   };
 }

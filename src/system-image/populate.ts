@@ -31,7 +31,8 @@ export async function populateFresh(
 
 /**
  * Mounts a filesystem that was just made. Where others would flush the device at each step of its journal, nothing is
- * lost that could not be made again: the disk is flushed once, when it is given back (devices/disk.ts).
+ * lost that could not be made again. What is on the disk for good is only what the fsync at its release has confirmed
+ * (devices/disk.ts).
  */
 export async function mountNew(
   host: Host,

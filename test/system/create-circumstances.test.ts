@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { seedCache } from "../fixtures/bootstrapped-cache.ts";
 import { ganetiPath, installOs, instanceVariables } from "../fixtures/installed-os.ts";
 import { leftovers } from "../fixtures/leftovers.ts";
-import { diskFile, inGuest } from "../fixtures/loop-disk.ts";
+import { diskFile, inGuest, loopOn, scarceDisk } from "../fixtures/loop-disk.ts";
 import { fakeCommands, temporaryDirectory } from "../fixtures/test-host.ts";
 
 const name = "host1.example.com";
@@ -62,6 +62,34 @@ test("where no mount namespace can be had it says so, and leaves no mount", asyn
   const { status, stderr } = await os.run("create", { env: { ...instanceVariables(name, [disk]), PATH: path } });
   expect(status, stderr).toBe(0);
   expect(stderr).toMatch(/^warning: .*without a mount namespace/m);
+});
+
+const fillingHook = '#!/bin/sh\nhead -c 120M /dev/urandom >"$TARGET/usr/big"\n';
+
+// What is written to the upper loop device lies in the page cache of the lower one until somebody flushes the disk; the
+// filesystem that is being made does not. The image's last flush may still be under way and meet it first.
+test.each(["none", "msdos"])("a disk that loses what it took is an error in the end (%s)", async (style) => {
+  const disk = loopOn(loopOn(scarceDisk(join(directory, "full"), 340, 1024)));
+  before = leftovers(os, directory);
+  os.settings(`PARTITION_STYLE=${style}\nPARTITION_MAPPER=loop\n`);
+  os.hook("big", fillingHook);
+  const { status, stderr } = await os.run("create", { env: instanceVariables(name, [disk]) });
+  expect(status, stderr).toBe(1);
+  expect(stderr).toMatch(/^error: .*cannot write to \/dev\/loop\d+: EIO.* f(data)?sync/m);
+  expect(stderr).toMatch(/^error: remedy: Data that was reported as written is lost/m);
+  expect(stderr).not.toMatch(/unexpected error/);
+});
+
+test.each(["none", "msdos"])("a file on a filesystem that gets full is an error that names it (%s)", async (style) => {
+  const disk = scarceDisk(join(directory, "full"), 350, 1024);
+  os.settings(`PARTITION_STYLE=${style}\nPARTITION_MAPPER=loop\n`);
+  os.hook("big", fillingHook);
+  const { status, stderr } = await os.run("create", { env: instanceVariables(name, [disk]) });
+  expect(status, stderr).toBe(1);
+  expect(stderr).toMatch(/^error: .*cannot write /m);
+  expect(stderr).toContain(`the filesystem that holds disk ${disk} is full`);
+  expect(stderr).toMatch(/^error: remedy: Data that was reported as written is lost/m);
+  expect(stderr).not.toMatch(/unexpected error/);
 });
 
 test.each(["2>&1 | true", ">&- 2>&-", ">/dev/full 2>&1"])(

@@ -1,18 +1,18 @@
-import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { closeSync, openSync, readFileSync, statSync, symlinkSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, openSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { attachDisk, type Disk } from "../../src/devices/disk.ts";
 import { makeFilesystem, probeFilesystem, readExtFeatures } from "../../src/devices/filesystem.ts";
 import type { FilesystemType } from "../../src/devices/filesystem-features.ts";
+import { openBelowLoop } from "../../src/devices/loop.ts";
 import { layOutDisk, openLayout, rootBytes } from "../../src/devices/lay-out.ts";
 import { mountFilesystem } from "../../src/devices/mount.ts";
 import { espPartition, readPartitionTable, rootPartition } from "../../src/devices/partition-table.ts";
 import { makeSwap } from "../../src/devices/swap.ts";
 import { flattenSuppressed, messageOf } from "../../src/host/errors.ts";
 import { leakCheckedHost } from "../fixtures/leaks.ts";
-import { diskFile, loopOn, sh } from "../fixtures/loop-disk.ts";
+import { diskFile, loopOn, scarceDisk, sh } from "../fixtures/loop-disk.ts";
 import type { TestHost } from "../fixtures/test-host.ts";
 
 const mib = 1024 * 1024;
@@ -307,12 +307,7 @@ describe("mounts", () => {
 
   test("lost writes of a file disk on a full filesystem are an error", async () => {
     const host = leakCheckedHost();
-    const full = join(host.directory, "full");
-    sh('mkdir "$1"; mount -t tmpfs -o size=40m none "$1"', full);
-    onTestFinished(() => {
-      execFileSync("umount", [full]);
-    });
-    const path = diskFile(join(full, "disk"), 300);
+    const path = scarceDisk(join(host.directory, "full"), 40, 300);
     const fill = async (): Promise<void> => {
       await using disk = await attachDisk(host, path);
       await makeFilesystem(host, disk.device, { type: "ext2", suite: "trixie" });
@@ -321,6 +316,35 @@ describe("mounts", () => {
     };
     const failures = await fill().then(() => [], flattenSuppressed);
     expect(failures.map(messageOf).join("\n")).toMatch(/cannot write/);
+  });
+});
+
+describe("what lies below a loop device", () => {
+  const identity = (path: string): string => sh(`stat --dereference --format %d:%i:%t "$1"`, path);
+
+  test("is its file, or its block device", async () => {
+    const host = leakCheckedHost();
+    const lower = loopOn(newDisk(host));
+    const upper = loopOn(lower);
+    const file = sh(`losetup --noheadings --output BACK-FILE "$1"`, lower);
+    for (const [device, expected] of [
+      [lower, file],
+      [upper, lower],
+    ] as const) {
+      await using below = await openBelowLoop(device);
+      expect(identity(`/proc/${String(process.pid)}/fd/${String(below?.fd)}`)).toBe(identity(expected));
+    }
+  });
+
+  test("is not opened where its name leads nowhere, or to what is no file", async () => {
+    const host = leakCheckedHost();
+    const file = newDisk(host);
+    const device = loopOn(file);
+    rmSync(file);
+    expect(await openBelowLoop(device)).toBeUndefined();
+    // As the kernel calls it now.
+    sh(`mkfifo "$1 (deleted)"`, file);
+    expect(await openBelowLoop(device)).toBeUndefined();
   });
 });
 

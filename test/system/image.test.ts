@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { EventEmitter, once } from "node:events";
+import { constants, existsSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
@@ -9,7 +10,7 @@ import { acquireSystem } from "../../src/system-image/acquire.ts";
 import { openImage } from "../../src/system-image/image-file.ts";
 import { seedCache } from "../fixtures/bootstrapped-cache.ts";
 import { testConfig } from "../fixtures/config.ts";
-import { diskFile, inGuest, loopOn, sh } from "../fixtures/loop-disk.ts";
+import { diskFile, inGuest, loopOn, scarceDisk, sh } from "../fixtures/loop-disk.ts";
 import { fakeCommands, temporaryDirectory, testHost, type TestHost } from "../fixtures/test-host.ts";
 
 const gibibyte = 1024;
@@ -169,7 +170,7 @@ test.each([
   ["ext3", true],
   ["ext4", true],
 ] as const)(
-  "while %s is being made, its journal flushes the disk at no step: %s",
+  "while %s is being made, nobody else may write to the disk; it is mounted without barriers: %s",
   async (filesystem, withoutBarriers) => {
     const host = testHost();
     const cacheDir = join(host.directory, "cache");
@@ -181,6 +182,7 @@ test.each([
       await using target = await system.populate(device);
       const options = sh('findmnt --noheadings --output FS-OPTIONS "$1"', target.path);
       expect(/\bnobarrier\b/.test(options)).toBe(withoutBarriers);
+      expect(opened(device, { forWriting: true })).toBe(false);
     }
   },
 );
@@ -228,18 +230,47 @@ test("where tools might move blocks, as with sparse_super2, all contents are the
   await expectContents(cacheDir, device, true);
 });
 
-/** Whether this process still has the device open, and may write to it. */
-function holdsOpen(device: string): boolean {
-  const links = readdirSync("/proc/self/fd").map((fd) => {
+/** Whether this process has the device open, for reading only or not. */
+function opened(device: string, { forWriting = false } = {}): boolean {
+  return readdirSync("/proc/self/fd").some((fd) => {
     try {
-      return readlinkSync(`/proc/self/fd/${fd}`);
+      const flags = /^flags:\s+(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8"))?.[1];
+      const mayWrite = (Number.parseInt(flags ?? "", 8) & (constants.O_WRONLY | constants.O_RDWR)) !== 0;
+      return readlinkSync(`/proc/self/fd/${fd}`) === device && (mayWrite || !forWriting);
     } catch {
       // The listing's own.
-      return "";
+      return false;
     }
   });
-  return links.includes(device);
 }
+
+/** Has `flush` instead of fdatasync(2) until the test ends. */
+async function flushBy(flush: (this: FileHandle) => Promise<void>): Promise<void> {
+  await using file = await open("/dev/null");
+  const spy = vi.spyOn(Object.getPrototypeOf(file) as FileHandle, "datasync").mockImplementation(flush);
+  onTestFinished(() => {
+    spy.mockRestore();
+  });
+}
+
+test("what is flushed of a loop device while an image is copied is the file below; last the device itself", async () => {
+  const host = testHost();
+  const cacheDir = join(host.directory, "cache");
+  seedCache(cacheDir);
+  const disk = diskFile(join(host.directory, "disk"), 2 * gibibyte);
+  const device = loopOn(disk);
+  await install(device, { cacheDir, filesystem: "ext4", host });
+  const flushed: string[] = [];
+  await flushBy(async function () {
+    await Promise.resolve();
+    flushed.push(readlinkSync(`/proc/self/fd/${String(this.fd)}`));
+  });
+  await install(device, { cacheDir, filesystem: "ext4", host });
+  const [last, ...others] = flushed.reverse();
+  expect(last).toBe(device);
+  expect(others.length).toBeGreaterThan(2);
+  expect(new Set(others)).toEqual(new Set([disk]));
+});
 
 describe("when an image cannot be written", () => {
   async function prepared(commands: Readonly<Record<string, string>> = {}) {
@@ -253,44 +284,58 @@ describe("when an image cannot be written", () => {
 
   test("because there is no space for all contents, the error names the disk", async () => {
     const { host, cacheDir } = await prepared();
-    const full = join(host.directory, "full");
-    sh('mkdir "$1"; mount -t tmpfs -o size=120m none "$1"', full);
-    onTestFinished(() => {
-      sh('umount "$1"', full);
-    });
-    const device = loopOn(diskFile(join(full, "disk"), 2 * gibibyte));
+    const device = loopOn(scarceDisk(join(host.directory, "full"), 120, 2 * gibibyte));
     const failures = await install(device, { cacheDir, filesystem: "ext4", host }).then(() => [], flattenSuppressed);
     expect(failures.map(messageOf)).toEqual([expect.stringContaining(`cannot write to ${device}: `)]);
-    expect(holdsOpen(device)).toBe(false);
+    expect(opened(device)).toBe(false);
   });
 
-  // What is written to the upper loop device stays in the page cache of the lower one until it is flushed.
+  // What is written to the upper loop device stays in the page cache of the lower one until it is flushed. Mostly a tool
+  // is told first.
   test("because what the device took gets lost, the error names the disk", async () => {
     const { host, cacheDir } = await prepared();
-    const full = join(host.directory, "full");
-    sh('mkdir "$1"; mount -t tmpfs -o size=120m none "$1"', full);
-    onTestFinished(() => {
-      sh('umount "$1"', full);
-    });
-    const device = loopOn(loopOn(diskFile(join(full, "disk"), 2 * gibibyte)));
+    const device = loopOn(loopOn(scarceDisk(join(host.directory, "full"), 120, 2 * gibibyte)));
     const failures = await install(device, { cacheDir, filesystem: "ext4", host }).then(() => [], flattenSuppressed);
     expect(failures.map(messageOf)).toEqual([expect.stringContaining(`cannot write to ${device}: `)]);
-    expect(holdsOpen(device)).toBe(false);
+    expect(opened(device)).toBe(false);
   });
 
-  test("because a flush fails of which only we are told, this is the error in the end", async () => {
+  const lost = Object.assign(new Error("EIO: i/o error, fdatasync"), { code: "EIO", syscall: "fdatasync" });
+
+  test("because a flush failed of which only we are told, it is not mounted any more", async () => {
     const { host, cacheDir, ordinary } = await prepared();
-    await using file = await open("/dev/null");
-    const lost = Object.assign(new Error("EIO: i/o error, fdatasync"), { code: "EIO", syscall: "fdatasync" });
-    const flush = vi.spyOn(Object.getPrototypeOf(file) as FileHandle, "datasync").mockRejectedValue(lost);
-    onTestFinished(() => {
-      flush.mockRestore();
-    });
+    await flushBy(() => Promise.reject(lost));
+    const earlier = host.logged().length;
     await expect(install(ordinary, { cacheDir, filesystem: "ext4", host })).rejects.toThrow(
       `cannot write to ${ordinary}: EIO: i/o error, fdatasync`,
     );
-    expect(flush).toHaveBeenCalled();
-    expect(holdsOpen(ordinary)).toBe(false);
+    expect(host.logged().slice(earlier)).toContain("run resize2fs");
+    expect(host.logged().slice(earlier)).not.toContain("run mount");
+    expect(opened(ordinary)).toBe(false);
+  });
+
+  test("because the last flush fails when it is mounted already, this is the error in the end", async () => {
+    const flag = join(temporaryDirectory(), "last");
+    const { host, cacheDir, ordinary } = await prepared({
+      tune2fs: `/sbin/tune2fs "$@" || exit; case "$*" in *-m*) touch '${flag}' ;; esac`,
+    });
+    rmSync(flag);
+    const configured = new EventEmitter();
+    // What is begun when all tools have ended.
+    await flushBy(async () => {
+      if (!existsSync(flag)) return;
+      await once(configured, "end");
+      throw lost;
+    });
+    const needs = { packages: [], filesystem: "ext4", bootloader: "none" } as const;
+    await using system = await acquireSystem(host, testConfig(cacheDir, { filesystem: "ext4" }), needs);
+    const target = await system.populate(ordinary);
+    expect(readFileSync(join(target.path, "etc/debian_version"), "utf8")).not.toBe("");
+    configured.emit("end");
+    await expect(target[Symbol.asyncDispose]()).rejects.toThrow(
+      `cannot write to ${ordinary}: EIO: i/o error, fdatasync`,
+    );
+    expect(opened(ordinary)).toBe(false);
     expect(sh('findmnt --noheadings --source "$1" || true', ordinary)).toBe("");
   });
 
@@ -302,7 +347,7 @@ describe("when an image cannot be written", () => {
       const { host, cacheDir, ordinary } = await prepared({ [command]: script });
       writeFileSync(flag, "");
       await expect(install(ordinary, { cacheDir, filesystem: "ext4", host })).rejects.toThrow(/broken/);
-      expect(holdsOpen(ordinary)).toBe(false);
+      expect(opened(ordinary)).toBe(false);
     },
   );
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Interrupted, quoteArgv, UsageError } from "../../../src/host/errors.ts";
+import { flattenSuppressed, Interrupted, quoteArgv, ReleaseErrors, UsageError } from "../../../src/host/errors.ts";
 
 test.each([
   [["mkfs.ext4", "-q", "/dev/loop0"], "mkfs.ext4 -q /dev/loop0"],
@@ -16,4 +16,10 @@ test("gives an interruption the status a shell reports", () => {
 
 test("gives a wrong call status 2", () => {
   expect(new UsageError("no disk").exitCode).toBe(2);
+});
+
+test("takes apart what several releases threw, also where one of them held others", () => {
+  const [first, second, third] = [new Error("1"), new Error("2"), new Error("3")];
+  const suppressed = Object.assign(new Error("both"), { error: third, suppressed: first });
+  expect(flattenSuppressed(new ReleaseErrors([suppressed, second]))).toEqual([first, third, second]);
 });
