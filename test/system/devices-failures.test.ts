@@ -154,7 +154,7 @@ test("a loop device that stays held is an error naming who holds it, and vanishe
 test("releasing a loop device that is gone already is fine", async () => {
   const host = leakCheckedHost();
   const loop = await attachLoop(host, diskFile(join(host.directory, "disk"), 8), { offset: 0, sizeLimit: 0 });
-  sh('losetup --detach "$1"', loop.device);
+  sh('detach_loop "$1"', loop.device);
   await loop[Symbol.asyncDispose]();
   await loop[Symbol.asyncDispose]();
 });

@@ -99,7 +99,7 @@ describe("the same identifiers", () => {
     try {
       await importFrom(host, stream, target);
     } finally {
-      sh(`losetup --detach "$1"`, visible);
+      sh(`detach_loop "$1"`, visible);
     }
     expect(identity(target)).not.toBe(identity(source));
     expect(inMounted(target, "none", "cat etc/fstab")).toBe(`UUID=${identity(target)} / btrfs x`);
@@ -125,14 +125,14 @@ describe("import refuses, and leaves the disk untouched,", () => {
     try {
       await expect(importFrom(host, stream, target)).rejects.toThrow(/in use/);
     } finally {
-      sh(`losetup --detach "$1"`, loop);
+      sh(`detach_loop "$1"`, loop);
       closeSync(held);
     }
     const sectors = sh(`losetup --find --show --sector-size 4096 "$1"`, diskFile(join(host.directory, "4k"), 200));
     try {
       await expect(importFrom(host, stream, sectors)).rejects.toThrow(/sectors of 4096 bytes/);
     } finally {
-      sh(`losetup --detach "$1"`, sectors);
+      sh(`detach_loop "$1"`, sectors);
     }
     expect(sh(`sha256sum <"$1"`, target)).toBe(before);
   });

@@ -112,7 +112,7 @@ describe("what a tar cannot carry is taken raw", () => {
       for at in "1 64" "81 79"; do set -- "$1" $at
         loop=$(losetup --find --show --offset $(($2 << 20)) --sizelimit $(($3 << 20)) "$1"); mke2fs -q -F -t ext4 $loop
         dir=$(mktemp -d); mount $loop $dir; head -c 2M /dev/urandom >$dir/kept; head -c 9M /dev/urandom >$dir/gone; sync -f $dir
-        rm $dir/gone; umount $dir; rmdir $dir; losetup -d $loop
+        rm $dir/gone; umount $dir; rmdir $dir; detach_loop $loop
       done`,
       disk,
     );

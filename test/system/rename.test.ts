@@ -58,7 +58,7 @@ function putGuest(disk: string, { type = "ext4", table, files = {} }: GuestOptio
   const start = table === undefined ? 0 : mebibyte;
   const make = { ext2: "mkfs.ext2 -qF", ext4: "mkfs.ext4 -qF", xfs: "mkfs.xfs -qf", btrfs: "mkfs.btrfs -qf" }[type];
   sh(
-    `loop=$(losetup --find --show --offset "$1" --sizelimit "$4" "$2"); trap 'losetup -d "$loop"' EXIT
+    `loop=$(losetup --find --show --offset "$1" --sizelimit "$4" "$2"); trap 'detach_loop "$loop"' EXIT
      ${make} "$loop" >&2
      unshare --mount bash -euc 'mount "$1" /mnt; cp -a "$2/." /mnt; cd /mnt
        chown 7:8 etc/hostname; setfattr -n user.note -v kept etc/hostname; setfacl -m u:1234:r etc/hostname
