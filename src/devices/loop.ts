@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, realpath } from "node:fs/promises";
 import { basename } from "node:path";
 import * as z from "zod/mini";
 import type { Owned } from "../host/disposal.ts";
@@ -42,10 +42,12 @@ const attempts = 50;
 const releaseSeconds = 10;
 
 /**
- * Puts a loop device on `backing` (a resolved path). The device is chosen by us, not by losetup --find, so that the
+ * Puts a loop device on the file or device `path`. The device is chosen by us, not by losetup --find, so that the
  * journal names it before it exists; when another process takes it first the next one is tried.
  */
-export async function attachLoop(host: Host, backing: string, options: LoopOptions): Promise<LoopDevice & Owned> {
+export async function attachLoop(host: Host, path: string, options: LoopOptions): Promise<LoopDevice & Owned> {
+  // The kernel tells its backing file by the resolved path, by which the device is known again.
+  const backing = await realpath(path);
   const tried = new Set<string>();
   const shown = { backing, backingKey: fileKey(backing), offset: options.offset, sizeLimit: options.sizeLimit };
   for (let attempt = 1; ; attempt++) {

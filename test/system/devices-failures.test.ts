@@ -1,12 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, openSync, readFileSync, statSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { attachDisk } from "../../src/devices/disk.ts";
 import { makeFilesystem } from "../../src/devices/filesystem.ts";
 import { layOutDisk } from "../../src/devices/lay-out.ts";
-import { attachLoop, detachLoop } from "../../src/devices/loop.ts";
+import { attachLoop, detachLoop, readLoops } from "../../src/devices/loop.ts";
 import { mountFilesystem, unmountBelow } from "../../src/devices/mount.ts";
 import { type ByteRange, emptyRanges } from "../../src/devices/wipe.ts";
 import { flattenSuppressed, Interrupted, messageOf } from "../../src/host/errors.ts";
@@ -149,6 +149,16 @@ test("a loop device that stays held is an error naming who holds it, and vanishe
   );
   closeSync(holder);
   await loop[Symbol.asyncDispose]();
+});
+
+test("a loop device on a file named through a link is taken down", async () => {
+  const host = leakCheckedHost();
+  mkdirSync(join(host.directory, "real"));
+  symlinkSync("real", join(host.directory, "link"));
+  diskFile(join(host.directory, "real/disk"), 8);
+  const loop = await attachLoop(host, join(host.directory, "link/disk"), { offset: 0, sizeLimit: 0 });
+  await loop[Symbol.asyncDispose]();
+  expect(readLoops().filter(({ device }) => device === loop.device)).toEqual([]);
 });
 
 test("releasing a loop device that is gone already is fine", async () => {
