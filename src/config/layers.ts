@@ -56,8 +56,9 @@ function afterVariant(
   if (variant === undefined || files.variant === undefined) return before;
   const value = variant.values[name] ?? "";
   if (value === before.value) return before;
-  const resets = value === "" && settingOf(name).empty === undefined && defaultOf(name, facts) !== "";
-  return resets ? builtIn(name, facts) : { value, origin: { kind: "file", path: files.variant } };
+  const resets = value === "" && settingOf(name).empty === undefined;
+  const inForce = resets ? defaultOf(name, facts) : value;
+  return inForce === before.value ? before : { value: inForce, origin: { kind: "file", path: files.variant } };
 }
 
 function builtIn(name: SettingName, facts: DefaultFacts): Layered {

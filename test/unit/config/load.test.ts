@@ -123,6 +123,19 @@ describe("the order of precedence", () => {
     ]);
   });
 
+  it("counts a variant's return to a built-in value as the variant's, and what it leaves alone not", async () => {
+    const { config, place } = await load({
+      defaults: "BOOTSTRAP=mmdebstrap\n",
+      variants: { v: "BOOTSTRAP=\nSUITE=\n" },
+      variant: "v",
+    });
+    expect([config.bootstrap, config.origins["BOOTSTRAP"]]).toEqual([
+      "debootstrap",
+      { kind: "file", path: join(place.variantsDir, "v.conf") },
+    ]);
+    expect(config.origins["SUITE"]).toEqual({ kind: "default" });
+  });
+
   it("takes the filesystem from the OS parameter, from the defaults file and from the variant, the last one counts", async () => {
     const environment = { OSP_FILESYSTEM: "ext2" };
     const parameter = await load({ environment });
