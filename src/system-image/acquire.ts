@@ -71,7 +71,7 @@ async function bootstrapped(
 // Neither an unwritable folder nor another process's clean-up is a reason not to install.
 async function cleanFolder(host: Host, { config, folder }: Wanted): Promise<void> {
   try {
-    await removeLeftovers(host, folder);
+    await removeLeftovers(host, config, folder);
     await removeExpired(host, folder, config.cleanCacheDays);
   } catch (error) {
     if (host.signal.aborted) throw error;

@@ -18,8 +18,6 @@ export interface CacheFolder {
   partial(path: string): string;
   /** Downloaded packages, for the next bootstrap. */
   readonly debs: string;
-  /** Scratch tree of whoever holds the build lock of `name`. */
-  scratch(name: string): string;
   /** Names of all systems that have a tar. */
   names(): Promise<readonly string[]>;
   /** All file names in the folder. */
@@ -38,7 +36,6 @@ export function openCacheFolder(directory: string): CacheFolder {
     image: (name, variant) => join(directory, `${name}.${variant}.img`),
     partial: (path) => `${path}.partial`,
     debs: join(directory, "debs"),
-    scratch: (name) => join(directory, "scratch", name),
     names: async () => (await files()).filter(isCacheTar).map((file) => file.slice(0, -tarSuffix.length)),
     files,
   };

@@ -20,7 +20,7 @@ export interface Pruned {
  */
 export async function pruneCaches(host: Host, config: Config): Promise<Pruned> {
   const folder = openCacheFolder(config.cacheDir);
-  await removeLeftovers(host, folder);
+  await removeLeftovers(host, config, folder);
   const expired = await removeExpired(host, folder, config.cleanCacheDays);
   const names = new Set(await folder.names());
   const files: string[] = [];

@@ -1,6 +1,6 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { mkdir, readFile, rmdir, statfs } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { ReleaseStack, type Owned } from "../host/disposal.ts";
 import { messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
@@ -43,10 +43,24 @@ export async function acquireScratch(
  * no path any more once our mount namespace is gone, and recovery could not tell whose device it is.
  */
 export function diskPlace({ config, folder }: Pick<Wanted, "config" | "folder">, directory: string): ScratchPlace {
-  return {
-    kind: "directory",
-    path: config.scratchDir === "" ? folder.scratch(directory) : join(config.scratchDir, directory),
-  };
+  const { parent, prefix } = scratchTrees({ config, folder });
+  return { kind: "directory", path: join(parent, `${prefix}${directory}`) };
+}
+
+/** Where the scratch trees of one cache are, and how their names begin there. */
+export interface ScratchTrees {
+  readonly parent: string;
+  readonly prefix: string;
+}
+
+/**
+ * The scratch trees of a cache on disk. The locks that keep runs out of each other's trees lie in the cache: in
+ * SCRATCH_DIR, which caches may share, the names tell whose they are.
+ */
+export function scratchTrees({ config, folder }: Pick<Wanted, "config" | "folder">): ScratchTrees {
+  if (config.scratchDir === "") return { parent: join(folder.directory, "scratch"), prefix: "" };
+  const cache = createHash("sha256").update(resolve(folder.directory)).digest("hex").slice(0, 10);
+  return { parent: config.scratchDir, prefix: `ganeti-instance-debootstrap-${cache}-` };
 }
 
 /**

@@ -4,6 +4,8 @@ import { expect, test } from "vitest";
 import { lockSystem, openCacheFolder } from "../../../src/system-image/cache-folder.ts";
 import { ageInDays, isExpired, removeExpired } from "../../../src/system-image/expiry.ts";
 import { removeLeftovers } from "../../../src/system-image/leftovers.ts";
+import { scratchTrees } from "../../../src/system-image/scratch.ts";
+import { testConfig } from "../../fixtures/config.ts";
 import { temporaryDirectory, testHost } from "../../fixtures/test-host.ts";
 
 const day = 24 * 60 * 60 * 1000;
@@ -78,13 +80,30 @@ test("half-written files and scratch trees go unless somebody holds their lock",
   const folder = openCacheFolder(directory);
   {
     await using _lock = await lockSystem(host, folder, "cache-b-amd64", "try");
-    await removeLeftovers(host, folder);
+    await removeLeftovers(host, testConfig(directory), folder);
     expect(await folder.files()).toEqual(["cache-b-amd64.ext4-0123456789.img.partial", "locks", "scratch"]);
     expect(existsSync(join(directory, "scratch/cache-a-amd64"))).toBe(false);
     expect(existsSync(join(directory, "scratch/uncached-999999999-1"))).toBe(false);
     expect(existsSync(join(directory, "scratch/cache-b-amd64/tree"))).toBe(true);
   }
-  await removeLeftovers(host, folder);
+  await removeLeftovers(host, testConfig(directory), folder);
   expect(await folder.files()).toEqual(["locks", "scratch"]);
   expect(existsSync(join(directory, "scratch/cache-b-amd64"))).toBe(false);
+});
+
+test("caches that share a SCRATCH_DIR leave each other's trees alone", async () => {
+  const scratchDir = temporaryDirectory();
+  const [mine, other] = [temporaryDirectory(), temporaryDirectory()];
+  const treesOf = (directory: string): readonly string[] => {
+    const { parent, prefix } = scratchTrees({
+      config: testConfig(directory, { scratchDir }),
+      folder: openCacheFolder(directory),
+    });
+    return ["cache-a-amd64", "uncached-999999999-1"].map((name) => join(parent, `${prefix}${name}`));
+  };
+  const foreign = join(scratchDir, "cache-a-amd64");
+  for (const tree of [...treesOf(mine), ...treesOf(other), foreign]) mkdirSync(tree);
+  await removeLeftovers(testHost(), testConfig(mine, { scratchDir }), openCacheFolder(mine));
+  expect(treesOf(mine).filter((tree) => existsSync(tree))).toEqual([]);
+  expect([...treesOf(other), foreign].filter((tree) => !existsSync(tree))).toEqual([]);
 });
