@@ -46,8 +46,9 @@ const releaseSeconds = 10;
  * journal names it before it exists; when another process takes it first the next one is tried.
  */
 export async function attachLoop(host: Host, path: string, options: LoopOptions): Promise<LoopDevice & Owned> {
-  // The kernel tells its backing file by the resolved path, by which the device is known again.
-  const backing = await realpath(path);
+  // The kernel tells its backing file by the resolved path, by which the device is known again. What is wrong with a
+  // path that leads nowhere losetup says.
+  const backing = await realpath(path).catch(() => path);
   const tried = new Set<string>();
   const shown = { backing, backingKey: fileKey(backing), offset: options.offset, sizeLimit: options.sizeLimit };
   for (let attempt = 1; ; attempt++) {
