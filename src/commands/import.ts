@@ -2,6 +2,7 @@ import type { Config } from "../config/config.ts";
 import { attachWithSwap, type Disk } from "../devices/disk.ts";
 import { makeSwap } from "../devices/swap.ts";
 import { readPartitionTable } from "../devices/partition-table.ts";
+import { syncFile } from "../devices/sync.ts";
 import { type Owned, ReleaseStack } from "../host/disposal.ts";
 import { messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
@@ -102,19 +103,21 @@ async function importStream(restoration: Restoration, reader: StreamReader): Pro
 
 async function importTree({ host, config, target }: Restoration, reader: StreamReader): Promise<void> {
   const plan = planRestore(target.disk, reader.manifest, config.importNewUuids);
-  await leavingNothing(host, target.disk, extentsOf(plan), () =>
-    restoreTree(host, target.disk, reader, plan, config.importNewUuids, async (guest) => {
+  await leavingNothing(host, target.disk, extentsOf(plan), async () => {
+    await restoreTree(host, target.disk, reader, plan, config.importNewUuids, async (guest) => {
       const swap = await makeRequestedSwap(host, target, guest);
       if (swap !== undefined) await rewriteDevices(host, guest, { swap });
-    }),
-  );
+    });
+    await syncFile(target.disk.device);
+  });
 }
 
 async function importDump({ host, request, config, target }: Restoration, stream: Input): Promise<string> {
   requireTools(host, [{ command: "restore", package: "dump" }, ...toolsForCreate(config, request)]);
-  await leavingNothing(host, target.disk, [], () =>
-    restoreDump(host, target.disk, stream.chunks, config, (guest) => makeRequestedSwap(host, target, guest)),
-  );
+  await leavingNothing(host, target.disk, [], async () => {
+    await restoreDump(host, target.disk, stream.chunks, config, (guest) => makeRequestedSwap(host, target, guest));
+    await syncFile(target.disk.device);
+  });
   return `a dump, onto ${config.filesystem} (partition style ${config.partitionStyle})`;
 }
 

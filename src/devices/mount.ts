@@ -25,6 +25,11 @@ export interface MountOptions {
   readonly readOnly?: boolean;
   /** The tree is a guest's: no device, set-id file or program on it works on the node. */
   readonly guestControlled?: boolean;
+  /**
+   * The filesystem was just made, and what a crash takes of it can be made again: it does not flush its device at each
+   * step of its journal. What is on the disk for good is only what the fsync at the disk's release confirms (disk.ts).
+   */
+  readonly fresh?: boolean;
   /** Further options of mount(8), as `noload`. */
   readonly options?: readonly string[];
 }
@@ -56,9 +61,11 @@ export async function mountFilesystem(
 }
 
 /** What mount(8) is told with -o. */
-export function mountOptions({ type, readOnly, guestControlled, options = [] }: MountOptions): readonly string[] {
+export function mountOptions(mount: MountOptions): readonly string[] {
+  const { type, readOnly, guestControlled, fresh, options = [] } = mount;
   return [
     readOnly === true ? "ro" : "rw",
+    ...(fresh === true && ["ext3", "ext4"].includes(type) ? ["nobarrier"] : []),
     ...(guestControlled === true ? ["nosuid", "nodev", "noexec"] : []),
     // The superblock is the guest's, and may say errors=panic.
     ...(guestControlled === true && type.startsWith("ext") ? ["errors=remount-ro"] : []),

@@ -28,7 +28,7 @@ export async function restoreDump(
   await using root = await layOutDisk(host, disk, config);
   const { filesystem: type, suite } = config;
   const made = await makeFilesystem(host, root.device, { type, suite });
-  await using mounted = await mountFilesystem(host, root.device, { type, guestControlled: true });
+  await using mounted = await mountFilesystem(host, root.device, { type, guestControlled: true, fresh: true });
   await using _ = abandonFilesystem(host, mounted.path);
   await host.log.phase("restore the dump", () => runRestore(host, mounted, chunks));
   const guest = openRoot(mounted.path, host);

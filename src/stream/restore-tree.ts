@@ -190,7 +190,7 @@ async function mapTree(
 
 async function fillFilesystem(host: Host, device: string, reader: StreamReader, filling: Filling): Promise<void> {
   const { facts, flags, firstOfTree, identifiers, finishing } = filling;
-  await using mounted = await mountFilesystem(host, device, { type: facts.type, guestControlled: true });
+  await using mounted = await mountFilesystem(host, device, { type: facts.type, guestControlled: true, fresh: true });
   await using _ = abandonFilesystem(host, mounted.path);
   const overwrite = facts.type === "btrfs" && (await prepareEmptyFiles(host, mounted, flags));
   const next = await unpackTree(host, mounted, firstOfTree, reader, { overwrite });

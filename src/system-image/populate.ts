@@ -23,22 +23,8 @@ export async function populateFresh(
     makeFilesystem(host, device, { type, suite: config.suite, bootloader: needs.bootloader }),
   );
   await using stack = new ReleaseStack();
-  const mounted = stack.use(await mountNew(host, device, type));
+  const mounted = stack.use(await mountFilesystem(host, device, { type, fresh: true }));
   await fill(mounted.path);
   const release = stack.move();
   return { ...mounted, uuid, [Symbol.asyncDispose]: () => release[Symbol.asyncDispose]() };
-}
-
-/**
- * Mounts a filesystem that was just made. Where others would flush the device at each step of its journal, nothing is
- * lost that could not be made again. What is on the disk for good is only what the fsync at its release has confirmed
- * (devices/disk.ts).
- */
-export async function mountNew(
-  host: Host,
-  device: string,
-  type: Config["filesystem"],
-): Promise<MountedFilesystem & Owned> {
-  const options = type === "ext3" || type === "ext4" ? ["nobarrier"] : [];
-  return await mountFilesystem(host, device, { type, options });
 }

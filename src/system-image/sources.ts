@@ -1,12 +1,13 @@
 import { join } from "node:path";
 import { type Owned, ReleaseStack } from "../host/disposal.ts";
 import type { Host } from "../host/host.ts";
+import { mountFilesystem } from "../devices/mount.ts";
 import type { SystemSource } from "./acquire.ts";
 import { bootstrapTree } from "./bootstrap.ts";
 import type { CheckedTar } from "./integrity.ts";
 import { imageOf } from "./image.ts";
 import { writeImage } from "./image-write.ts";
-import { mountNew, type PopulatedFilesystem, populateFresh } from "./populate.ts";
+import { type PopulatedFilesystem, populateFresh } from "./populate.ts";
 import type { Archive } from "./preflight.ts";
 import { publishOrWarn } from "./publish.ts";
 import { requirementFor } from "./requirement.ts";
@@ -38,7 +39,7 @@ async function populateByImage(
   const { uuid } = stack.use(
     await host.log.phase("write the image of the system", () => writeImage(host, image, device)),
   );
-  const mounted = stack.use(await mountNew(host, device, wanted.config.filesystem));
+  const mounted = stack.use(await mountFilesystem(host, device, { type: wanted.config.filesystem, fresh: true }));
   const release = stack.move();
   return { ...mounted, uuid, [Symbol.asyncDispose]: () => release[Symbol.asyncDispose]() };
 }

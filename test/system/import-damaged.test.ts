@@ -7,7 +7,7 @@ import { encodeHeader } from "../../src/stream/tar-header.ts";
 import { exportTo, importFrom } from "../fixtures/backup.ts";
 import { sealed } from "../fixtures/forged-stream.ts";
 import { diskTree, guestDisk, inMounted } from "../fixtures/guest-disk.ts";
-import { diskFile, sh } from "../fixtures/loop-disk.ts";
+import { diskFile, loopOn, scarceDisk, sh } from "../fixtures/loop-disk.ts";
 import { type TestHost, testHost } from "../fixtures/test-host.ts";
 
 // A small tree, so that hundreds of imports take minutes; its last file ends in 64 KiB of zeros.
@@ -274,3 +274,21 @@ function tolerateUntouched(error: unknown, { name }: Damaged): void {
   if (/sectorSize = 4096|start = 1099511627776/.test(name)) return;
   throw error;
 }
+
+// The upper loop device's writes lie in the page cache of the lower one, and a filesystem that is being made does not
+// flush them: nobody but the flush of the disk is told.
+describe("a disk that loses what it took", () => {
+  it.each(["tar", "dump"] as const)("gets no guest from a %s stream", async (exportFormat) => {
+    const host = testHost();
+    const source = guestDisk(
+      join(host.directory, "source"),
+      { style: "none", type: "ext4", mib: 200 },
+      "mkdir etc; printf x >etc/hostname; head -c 60M /dev/urandom >large",
+    );
+    const stream = join(host.directory, "stream");
+    await exportTo(host, source, stream, { config: { exportFormat } });
+    const file = scarceDisk(join(host.directory, "full"), 50, 200);
+    await expect(importFrom(host, stream, loopOn(loopOn(file)))).rejects.toThrow(/cannot write to \/dev\/loop\d+: EIO/);
+    expect(await readFailedImportMark(host, file)).toMatch(/cannot write/);
+  });
+});

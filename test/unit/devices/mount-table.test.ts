@@ -30,6 +30,9 @@ test.each([
   [{ type: "ext4" }, "rw"],
   [{ type: "ext4", readOnly: true, options: ["noload"] }, "ro,noload"],
   [{ type: "xfs", guestControlled: true }, "rw,nosuid,nodev,noexec,nouuid"],
+  [{ type: "ext4", fresh: true }, "rw,nobarrier"],
+  [{ type: "ext2", fresh: true }, "rw"],
+  [{ type: "xfs", fresh: true }, "rw,nouuid"],
   [{ type: "ext4", guestControlled: true }, "rw,nosuid,nodev,noexec,errors=remount-ro"],
 ])("%j is mounted with %s", (options, expected) => {
   expect(mountOptions(options).join(",")).toBe(expected);
