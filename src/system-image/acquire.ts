@@ -7,6 +7,8 @@ import { buildInScratch } from "./build.ts";
 import { lockSystem, makeCacheFolder } from "./cache-folder.ts";
 import type { SystemNeeds } from "./cache-key.ts";
 import { removeExpired } from "./expiry.ts";
+import type { CheckedTar } from "./integrity.ts";
+import { markUsed } from "./last-use.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import { findCached } from "./lookup.ts";
 import type { PopulatedFilesystem } from "./populate.ts";
@@ -36,7 +38,7 @@ export async function acquireSystem(host: Host, config: Config, needs: SystemNee
   const wanted = wantedSystem(config, needs);
   await cleanFolder(host, wanted);
   const cached = await findCached(host, wanted, false);
-  if (cached !== undefined) return fromTar(host, wanted, cached);
+  if (cached !== undefined) return await fromCache(host, wanted, cached);
   if (!config.generateCache) return await bootstrapped(host, wanted, undefined);
   const lock = await lockForBuilding(host, wanted);
   if (lock === undefined) return await bootstrapped(host, wanted, undefined);
@@ -48,7 +50,7 @@ async function cachedOrBuilt(host: Host, wanted: Wanted, lock: Lock): Promise<Sy
   await using stack = new ReleaseStack();
   stack.use(lock);
   const cached = await findCached(host, wanted, true);
-  if (cached !== undefined) return fromTar(host, wanted, cached);
+  if (cached !== undefined) return await fromCache(host, wanted, cached);
   return await bootstrapped(host, wanted, stack);
 }
 
@@ -64,8 +66,13 @@ async function bootstrapped(
   if (built === undefined) return onDisk(host, wanted, archive, building !== undefined, stack.move());
   stack.use(built);
   const tar = building === undefined ? undefined : await publishOrWarn(host, wanted, built.tree);
-  if (tar !== undefined) return fromTar(host, wanted, tar);
+  if (tar !== undefined) return await fromCache(host, wanted, tar);
   return await fromScratch(host, wanted, built.tree, stack.move());
+}
+
+async function fromCache(host: Host, wanted: Wanted, tar: CheckedTar): Promise<SystemSource & Owned> {
+  await markUsed(wanted.folder, tar.name);
+  return fromTar(host, wanted, tar);
 }
 
 // Neither an unwritable folder nor another process's clean-up is a reason not to install.

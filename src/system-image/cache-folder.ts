@@ -18,6 +18,8 @@ export interface CacheFolder {
   partial(path: string): string;
   /** Downloaded packages, for the next bootstrap. */
   readonly debs: string;
+  /** An empty file whose time is that of the system's last use. */
+  usedMark(name: string): string;
   /** Names of all systems that have a tar. */
   names(): Promise<readonly string[]>;
   /** All file names in the folder. */
@@ -36,6 +38,7 @@ export function openCacheFolder(directory: string): CacheFolder {
     image: (name, variant) => join(directory, `${name}.${variant}.img`),
     partial: (path) => `${path}.partial`,
     debs: join(directory, "debs"),
+    usedMark: (name) => join(directory, "locks", `${name}.used`),
     names: async () => (await files()).filter(isCacheTar).map((file) => file.slice(0, -tarSuffix.length)),
     files,
   };

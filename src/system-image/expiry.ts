@@ -48,6 +48,7 @@ export async function removeExpired(
 export async function removeSystem(folder: CacheFolder, name: string): Promise<void> {
   await rm(folder.tar(name), { force: true });
   await removeDerived(folder, name);
+  await rm(folder.usedMark(name), { force: true });
 }
 
 /** Removes what is known or derived of a tar (manifest, images) but for `keep`. The caller holds its lock. */

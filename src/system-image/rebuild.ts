@@ -7,6 +7,7 @@ import { buildInScratch } from "./build.ts";
 import { lockSystem, makeCacheFolder, openCacheFolder } from "./cache-folder.ts";
 import type { CacheKey } from "./cache-key.ts";
 import { prebuildImage } from "./image.ts";
+import { markUsed } from "./last-use.ts";
 import { findCached } from "./lookup.ts";
 import { preflight } from "./preflight.ts";
 import { publish } from "./publish.ts";
@@ -40,9 +41,9 @@ export async function ensureCached(host: Host, wanted: Wanted, force: boolean): 
   await using _lock = await lockForWork(host, wanted);
   const cached = force ? undefined : await findCached(host, wanted, true);
   await cached?.file.close();
-  if (cached !== undefined) return false;
-  await rebuild(host, wanted);
-  return true;
+  if (cached === undefined) await rebuild(host, wanted);
+  await markUsed(wanted.folder, cached?.name ?? wanted.name);
+  return cached === undefined;
 }
 
 /** Takes the lock of a system, and says so when that takes time. */

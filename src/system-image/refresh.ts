@@ -7,6 +7,7 @@ import type { Host } from "../host/host.ts";
 import { type CacheFolder, openCacheFolder } from "./cache-folder.ts";
 import { ageInDays, isPinned } from "./expiry.ts";
 import { judgeTar, openChecked } from "./integrity.ts";
+import { daysUnused } from "./last-use.ts";
 import { type BuiltManifest, type Manifest, stampOf, writeManifest } from "./manifest.ts";
 import { askArchive, canPrefetch, type Offer } from "./prefetch.ts";
 import { preflight } from "./preflight.ts";
@@ -24,6 +25,8 @@ export interface Refreshed {
 
 /** Days before expiry at which a cache is renewed: the timer runs daily, and a run may fail. */
 const marginDays = 2;
+/** Days after which a system that nobody asked for, as of a variant that was changed since, is left to expire. */
+const unusedDays = 90;
 const indexBytes = 512 * 1024 * 1024;
 
 /**
@@ -48,6 +51,9 @@ async function refreshOne(host: Host, config: Config, name: string, all: boolean
   const folder = openCacheFolder(config.cacheDir);
   const reason = await reasonToKeep(config, folder.tar(name), all);
   if (reason !== undefined) return { name, outcome: reason === "fresh" ? "fresh" : "kept", reason };
+  const unused = all ? 0 : await daysUnused(folder, name);
+  if (unused > unusedDays)
+    return { name, outcome: "kept", reason: `not used for ${String(unused)} days: it may expire` };
   await using _lock = await lockForWork(host, { folder, name });
   const manifest = await currentManifest(host, folder, name);
   if (manifest === undefined) return { name, outcome: "kept", reason: "damaged: the next create makes it anew" };

@@ -19,8 +19,10 @@ import type { Config } from "../../src/config/config.ts";
 import { acquireSystem } from "../../src/system-image/acquire.ts";
 import { listCaches } from "../../src/system-image/cache-list.ts";
 import { pruneCaches } from "../../src/system-image/prune.ts";
+import { ensureCached } from "../../src/system-image/rebuild.ts";
 import { refreshCaches } from "../../src/system-image/refresh.ts";
 import { verifyCaches } from "../../src/system-image/verify-caches.ts";
+import { wantedSystem } from "../../src/system-image/wanted.ts";
 import { seedCache } from "../fixtures/bootstrapped-cache.ts";
 import { testConfig } from "../fixtures/config.ts";
 import { diskFile, loopOn, sh } from "../fixtures/loop-disk.ts";
@@ -249,12 +251,15 @@ describe("integrity", () => {
   });
 });
 
-describe("age", () => {
-  function age(days: number): void {
-    const then = new Date(Date.now() - days * day);
-    utimesSync(tar, then, then);
-  }
+function daysAgo(days: number): Date {
+  return new Date(Date.now() - days * day);
+}
 
+function age(days: number): void {
+  utimesSync(tar, daysAgo(days), daysAgo(days));
+}
+
+describe("age", () => {
   test("a cache older than CLEAN_CACHE days is made anew, with no limit or without write permission it is used", async () => {
     await acquire();
     age(20);
@@ -303,6 +308,31 @@ describe("age", () => {
       { outcome: "kept", reason: "an administrator's own" },
     ]);
   });
+});
+
+test("refresh lets expire what nobody asked for in 90 days, until somebody does", async () => {
+  const used = join(cacheDir, "locks/cache-trixie-amd64.used");
+  const refresh = async (): Promise<string | undefined> => (await refreshCaches(host, config(), false))[0]?.outcome;
+  await acquire();
+  utimesSync(used, daysAgo(91.5), daysAgo(91.5));
+  age(13);
+  expect(await refreshCaches(host, config(), false)).toEqual([
+    { name: "cache-trixie-amd64", outcome: "kept", reason: "not used for 91 days: it may expire" },
+  ]);
+  await acquire();
+  expect(await refresh()).toBe("rebuilt");
+  utimesSync(used, daysAgo(91.5), daysAgo(91.5));
+  age(13);
+  expect(await ensureCached(host, wantedSystem(config(), needs), false)).toBe(false);
+  expect(await refresh()).toBe("rebuilt");
+  // A cache of an earlier version, or copied here: the days begin to count.
+  rmSync(used);
+  age(13);
+  expect(await refresh()).toBe("rebuilt");
+  expect(existsSync(used)).toBe(true);
+  age(20);
+  await pruneCaches(host, config());
+  expect(existsSync(used)).toBe(false);
 });
 
 test("verify reads everything, sets aside what is damaged and removes damaged images", async () => {
