@@ -25,6 +25,8 @@ export const cacheKeySchema = z.object({
   options: z.array(z.string()),
   keyring: z.string(),
   checkSignatures: z.boolean(),
+  /** debootstrap's own directory with its suite scripts, where the settings files export another (DEBOOTSTRAP_DIR). */
+  debootstrapDir: z.optional(z.string()),
 });
 export type CacheKey = z.infer<typeof cacheKeySchema>;
 
@@ -46,6 +48,7 @@ export const keySettings = [
 
 /** The key of the system that `config` and `needs` ask for. */
 export function cacheKeyOf(config: Config, needs: SystemNeeds): CacheKey {
+  const debootstrapDir = config.exported["DEBOOTSTRAP_DIR"];
   return {
     format,
     suite: config.suite,
@@ -57,6 +60,7 @@ export function cacheKeyOf(config: Config, needs: SystemNeeds): CacheKey {
     options: [...config.debootstrapOptions],
     keyring: config.keyring,
     checkSignatures: config.checkSignatures,
+    ...(debootstrapDir === undefined ? {} : { debootstrapDir }),
   };
 }
 
@@ -72,11 +76,11 @@ export function plainName({ suite, arch }: Pick<CacheKey, "suite" | "arch">): st
 
 /**
  * The name, without extension, under which a system of `key` is kept. The plain name belongs to the settings as they
- * are without a variant; what a variant, an OS parameter or a boot loader changed carries a hash of its key.
+ * are without a variant; what a variant, an OS parameter, a boot loader or DEBOOTSTRAP_DIR changed carries a hash of its key.
  */
 export function cacheName(key: CacheKey, config: Config, needs: SystemNeeds): string {
   const plain = plainName(key);
-  return isCommon(config, needs) ? plain : `${plain}-${keyHash(key)}`;
+  return isCommon(key, config, needs) ? plain : `${plain}-${keyHash(key)}`;
 }
 
 /** The settings that were chosen and that an administrator's own tar cannot be known to hold. */
@@ -90,8 +94,11 @@ export function keyHash(key: CacheKey): string {
   return createHash("sha256").update(serialised(key)).digest("hex").slice(0, 10);
 }
 
-function isCommon(config: Config, needs: SystemNeeds): boolean {
-  return needs.packages.length === 0 && !keySettings.some((name) => isSpecial(config, name));
+function isCommon({ debootstrapDir }: CacheKey, config: Config, needs: SystemNeeds): boolean {
+  // Of a variable that is no setting nobody knows whether a variant exported it.
+  return (
+    debootstrapDir === undefined && needs.packages.length === 0 && !keySettings.some((name) => isSpecial(config, name))
+  );
 }
 
 function isSpecial(config: Config, name: string): boolean {

@@ -59,6 +59,7 @@ export async function lockForWork(
 
 /** What a cached system was made from, as something that can be made again; the rest of the settings from `config`. */
 export function wantedAgain(config: Config, name: string, key: CacheKey): Wanted {
+  const { DEBOOTSTRAP_DIR: _, ...withoutDirectory } = config.exported;
   return {
     config: {
       ...config,
@@ -71,6 +72,10 @@ export function wantedAgain(config: Config, name: string, key: CacheKey): Wanted
       debootstrapOptions: key.options,
       keyring: key.keyring,
       checkSignatures: key.checkSignatures,
+      exported: {
+        ...withoutDirectory,
+        ...(key.debootstrapDir === undefined ? {} : { DEBOOTSTRAP_DIR: key.debootstrapDir }),
+      },
     },
     needs: { packages: [], filesystem: config.filesystem, bootloader: "none" },
     key,

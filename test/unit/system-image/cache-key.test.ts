@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Config } from "../../../src/config/config.ts";
 import { cacheKeyOf, cacheName, chosenSettings, keyHash, sameKey } from "../../../src/system-image/cache-key.ts";
+import { wantedAgain } from "../../../src/system-image/rebuild.ts";
 import { testConfig } from "../../fixtures/config.ts";
 
 const needs = { packages: [], filesystem: "ext4", bootloader: "none" } as const;
@@ -26,6 +27,7 @@ describe("the key of a system", () => {
     ["engine's options", { debootstrapOptions: ["--variant=minbase"] }],
     ["keyring", { keyring: "/etc/keys.gpg" }],
     ["check of signatures", { checkSignatures: false }],
+    ["directory of suite scripts", { exported: { DEBOOTSTRAP_DIR: "/srv/scripts" } }],
   ];
 
   test.each(changes)("changes with the %s", (_what, change) => {
@@ -42,6 +44,7 @@ describe("the key of a system", () => {
     ["partition style", { partitionStyle: "gpt" }],
     ["filesystem", { filesystem: "xfs" }],
     ["age", { cleanCacheDays: undefined }],
+    ["variables of hooks", { exported: { ROOT_KEY: "ssh-ed25519 AAAA" } }],
   ];
 
   test.each(irrelevant)("does not change with the %s", (_what, change) => {
@@ -101,4 +104,16 @@ test("an administrator's tar cannot be vouched for in the settings that were cho
   } as const;
   expect(chosenSettings(config({ origins }), needs)).toEqual(["EXTRA_PKGS"]);
   expect(chosenSettings(config(), { ...needs, packages: ["grub-pc"] })).toEqual(["packages for booting (grub-pc)"]);
+});
+
+test("a system is made again with the directory of suite scripts that it was made with, and without one without", () => {
+  const scripts = { DEBOOTSTRAP_DIR: "/srv/scripts", ROOT_KEY: "key" };
+  const name = nameOf({ exported: scripts });
+  expect(name).toMatch(/^cache-trixie-amd64-[0-9a-f]{10}$/);
+  const made = cacheKeyOf(config({ exported: scripts }), needs);
+  const again = wantedAgain(config({ exported: { DEBOOTSTRAP_DIR: "/other", ROOT_KEY: "key" } }), name, made);
+  expect(again.config.exported).toEqual(scripts);
+  expect(sameKey(cacheKeyOf(again.config, needs), made)).toBe(true);
+  const plain = wantedAgain(config({ exported: scripts }), "cache-trixie-amd64", cacheKeyOf(config(), needs));
+  expect(plain.config.exported).toEqual({ ROOT_KEY: "key" });
 });
