@@ -116,7 +116,7 @@ export function reservedShare(dump: string): number {
 async function pack(
   raw: string,
   partial: string,
-  facts: Omit<ImageHeader, keyof ImageLayout | "sha256">,
+  facts: Omit<ImageHeader, keyof ImageLayout>,
   layOut: (from: FileHandle) => Promise<ImageLayout>,
 ): Promise<void> {
   await rm(partial, { force: true });

@@ -1,17 +1,18 @@
 import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import * as z from "zod/mini";
-import { KnownError } from "../host/errors.ts";
+import { KnownError, messageOf } from "../host/errors.ts";
 import type { ByteRange } from "../devices/wipe.ts";
 import { complement } from "../stream/extents.ts";
 import type { Extent, ImageLayout } from "./image-layout.ts";
 
 /** As [first, count], ascending. */
-const extentsSchema = z.array(z.tuple([z.int(), z.int()]));
+const extentsSchema = z.array(z.tuple([z.int().check(z.nonnegative()), z.int().check(z.positive())]));
 
 /**
- * An image file: a first line `ganeti-instance-debootstrap-image 2 HEADERBYTES`, a JSON header padded to HEADERBYTES,
- * then the filesystem's used blocks, extent by extent: first its structure, then the contents of its files.
+ * An image file: a first line `ganeti-instance-debootstrap-image 3 HEADERBYTES SHA256`, padded to 128 bytes; a JSON header,
+ * padded so that both are HEADERBYTES; then the filesystem's used blocks, extent by extent: first its structure, then the
+ * contents of its files. SHA256 is of all that comes after the first line.
  */
 export const imageHeaderSchema = z.object({
   /** SHA-256 of the tar the image was made from. */
@@ -29,8 +30,6 @@ export const imageHeaderSchema = z.object({
   contents: extentsSchema,
   /** Not in the file. */
   zeros: extentsSchema,
-  /** SHA-256 of the blocks. */
-  sha256: z.string(),
 });
 export type ImageHeader = z.infer<typeof imageHeaderSchema>;
 
@@ -40,26 +39,53 @@ export interface OpenImage {
   readonly header: ImageHeader;
   /** Where the blocks begin in the file. */
   readonly dataOffset: number;
+  /** What {@link imageSha256} must give. */
+  readonly sha256: string;
 }
 
-const magic = "ganeti-instance-debootstrap-image 2 ";
-const firstLineBytes = 64;
+const magic = "ganeti-instance-debootstrap-image 3 ";
+const firstLineBytes = 128;
 const alignment = 4096;
 /** Bytes that are copied at a time; two such chunks are in memory. */
 export const chunkBytes = 4 * 1024 * 1024;
 
+/** An image that cannot be read; another can be made. */
+export class UnreadableImageError extends KnownError {
+  override readonly name = "UnreadableImageError";
+}
+
+/** Whether an open file begins as an image of this version does. */
+export async function isOfThisVersion(file: FileHandle): Promise<boolean> {
+  return (await readText(file, 0, magic.length)) === magic;
+}
+
 /** Reads the header of an open image. Throws KnownError when it is none, of another version, or ends early. */
 export async function openImage(file: FileHandle): Promise<OpenImage> {
-  const start = await readText(file, 0, firstLineBytes);
-  const dataOffset = start.startsWith(magic) ? Number.parseInt(start.slice(magic.length), 10) : Number.NaN;
-  if (!Number.isSafeInteger(dataOffset)) throw new KnownError("not a filesystem image of this version");
+  const [, bytes, sha256] = /^(\d{1,9}) ([0-9a-f]{64}) *\n$/.exec(await firstLine(file)) ?? [];
+  if (bytes === undefined || sha256 === undefined) throw new KnownError("its first line cannot be read");
+  const dataOffset = Number(bytes);
   const header = imageHeaderSchema.safeParse(
     parseJson(await readText(file, firstLineBytes, dataOffset - firstLineBytes)),
   );
-  if (!header.success) throw new KnownError("its header cannot be read");
+  if (!header.success || !isSound(header.data)) throw new KnownError("its header cannot be read");
   const { size } = await file.stat();
   if (size !== dataOffset + dataBytes(header.data)) throw new KnownError("it ends early");
-  return { file, header: header.data, dataOffset };
+  return { file, header: header.data, dataOffset, sha256 };
+}
+
+async function firstLine(file: FileHandle): Promise<string> {
+  if (!(await isOfThisVersion(file))) throw new KnownError("not a filesystem image of this version");
+  return await readText(file, magic.length, firstLineBytes - magic.length);
+}
+
+// No block twice, and none outside of the filesystem.
+function isSound({ structure, contents, zeros, blockSize, bytes }: ImageHeader): boolean {
+  let end = 0;
+  for (const [first, count] of [...structure, ...contents, ...zeros].sort(([a], [b]) => a - b)) {
+    if (first < end) return false;
+    end = first + count;
+  }
+  return end * blockSize <= bytes;
 }
 
 type Layout = ImageLayout & Pick<ImageHeader, "blockSize">;
@@ -77,18 +103,17 @@ function bytesOf(extents: readonly Extent[], blockSize: number): number {
 }
 
 /** Copies the used blocks of the raw filesystem `from` behind a header into the empty file `to`. */
-export async function packImage(from: FileHandle, to: FileHandle, facts: Omit<ImageHeader, "sha256">): Promise<void> {
-  const placeholder = { ...facts, sha256: "0".repeat(64) };
-  const dataOffset = roundUp(firstLineBytes + Buffer.byteLength(JSON.stringify(placeholder)) + 1);
-  const hash = createHash("sha256");
-  const options = { packed: "target", seen: (chunk: Uint8Array) => hash.update(chunk) } as const;
-  await copyPieces(from, 0, to, dataOffset, [...pieces(facts, "structure"), ...pieces(facts, "contents")], options);
-  const json = JSON.stringify({ ...facts, sha256: hash.digest("hex") });
+export async function packImage(from: FileHandle, to: FileHandle, header: ImageHeader): Promise<void> {
+  const json = JSON.stringify(header);
+  const dataOffset = roundUp(firstLineBytes + Buffer.byteLength(json) + 1);
   const head = Buffer.alloc(dataOffset, " ");
-  head.write(`${magic}${String(dataOffset)}`);
-  head.write("\n", firstLineBytes - 1);
   head.write(json, firstLineBytes);
   head.write("\n", dataOffset - 1);
+  const hash = createHash("sha256").update(head.subarray(firstLineBytes));
+  const options = { packed: "target", seen: (chunk: Uint8Array) => hash.update(chunk) } as const;
+  await copyPieces(from, 0, to, dataOffset, [...pieces(header, "structure"), ...pieces(header, "contents")], options);
+  head.write(`${magic}${String(dataOffset)} ${hash.digest("hex")}`);
+  head.write("\n", firstLineBytes - 1);
   await to.write(head, 0, head.length, 0);
 }
 
@@ -99,7 +124,10 @@ export interface UnpackOptions {
   readonly progress?: (bytes: number) => void;
 }
 
-/** Writes one part of the image's blocks to where they belong on `device`. */
+/**
+ * Writes one part of the image's blocks to where they belong on `device`. Throws UnreadableImageError when the image is
+ * what fails, and the system's errors of writing.
+ */
 export async function unpackImage(
   image: OpenImage,
   part: ImagePart,
@@ -127,16 +155,16 @@ export function zeroRanges({ zeros, blockSize }: Layout): ByteRange[] {
   return zeros.map(([first, count]) => [first * blockSize, count * blockSize]);
 }
 
-/** SHA-256 of the blocks as they are in the file. */
+/** SHA-256 of header and blocks as they are in the file. Throws UnreadableImageError. */
 export async function imageSha256({ file, header, dataOffset }: OpenImage): Promise<string> {
   const hash = createHash("sha256");
   const buffer = Buffer.allocUnsafe(chunkBytes);
   const end = dataOffset + dataBytes(header);
-  for (let position = dataOffset; position < end;) {
-    const { bytesRead } = await file.read(buffer, 0, Math.min(chunkBytes, end - position), position);
-    if (bytesRead === 0) throw new KnownError("it ends early");
-    hash.update(buffer.subarray(0, bytesRead));
-    position += bytesRead;
+  for (let position = firstLineBytes; position < end;) {
+    const chunk = buffer.subarray(0, Math.min(chunkBytes, end - position));
+    await readFully(file, chunk, position);
+    hash.update(chunk);
+    position += chunk.length;
   }
   return hash.digest("hex");
 }
@@ -194,8 +222,12 @@ function* pieces(layout: Layout, part: ImagePart): Generator<Piece> {
 
 async function readFully(file: FileHandle, buffer: Uint8Array, position: number): Promise<void> {
   for (let done = 0; done < buffer.length;) {
-    const { bytesRead } = await file.read(buffer, done, buffer.length - done, position + done);
-    if (bytesRead === 0) throw new KnownError("the image ends early");
+    const { bytesRead } = await file
+      .read(buffer, done, buffer.length - done, position + done)
+      .catch((error: unknown) => {
+        throw new UnreadableImageError(messageOf(error), { cause: error });
+      });
+    if (bytesRead === 0) throw new UnreadableImageError("it ends early");
     done += bytesRead;
   }
 }

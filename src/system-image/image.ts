@@ -1,22 +1,25 @@
 import { createHash } from "node:crypto";
+import type { BigIntStats } from "node:fs";
 import { open, rm, stat, type FileHandle } from "node:fs/promises";
+import { join } from "node:path";
 import { readBlockDevice } from "../devices/block-device.ts";
 import type { Owned } from "../host/disposal.ts";
 import { hasCode, KnownError, messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
-import { lockSystem } from "./cache-folder.ts";
+import { lockSystem, ownerOf } from "./cache-folder.ts";
 import { buildImage } from "./image-build.ts";
 import { imageBlockSize, type ImageGeometry, largestDevice, planFilesystem } from "./image-geometry.ts";
-import { imageSha256, openImage, type OpenImage } from "./image-file.ts";
+import { imageSha256, isOfThisVersion, openImage, type OpenImage, type UnreadableImageError } from "./image-file.ts";
 import type { CheckedTar } from "./integrity.ts";
 import { readManifest, sameStamp, stampOf, writeManifest } from "./manifest.ts";
 import type { Wanted } from "./wanted.ts";
 
 /** Raised when images are made in another way. */
-const format = 3;
+const format = 4;
 
 /** An image for a certain device. */
 export interface FittingImage extends OpenImage {
+  readonly path: string;
   /** Arguments of tune2fs for what this device asks for. */
   readonly tuning: readonly string[];
 }
@@ -42,13 +45,24 @@ export async function imageOf(
   try {
     const image =
       (await openTrusted(host, wanted, tar, variant)) ?? (await makeImage(host, wanted, tar, geometry, variant));
-    if (image !== undefined && image.header.bytes <= block.sizeBytes) return { ...image, tuning };
+    if (image !== undefined && image.header.bytes <= block.sizeBytes)
+      return { ...image, path: wanted.folder.image(tar.name, variant), tuning };
     await image?.[Symbol.asyncDispose]();
   } catch (error) {
     if (host.signal.aborted) throw error;
     host.log.warn(`no image of ${wanted.folder.tar(tar.name)} can be used: ${messageOf(error)}`);
   }
   return undefined;
+}
+
+/** Removes an image that failed while it was read, and says so: the next create makes it anew. */
+export async function dropImage(host: Host, path: string, { message }: UnreadableImageError): Promise<void> {
+  host.log.warn(`the image ${path} cannot be read (${message}): removed, and the tar is unpacked instead`);
+  try {
+    await rm(path, { force: true });
+  } catch (error) {
+    host.log.warn(`the image ${path} cannot be removed: ${messageOf(error)}`);
+  }
 }
 
 /** Disks from 512 MiB to 4 TiB have the geometry of this one, by mke2fs.conf's default. */
@@ -89,7 +103,10 @@ async function openTrusted(
   try {
     const image = await openImage(file);
     if (image.header.tar !== tar.manifest.sha256) throw new KnownError("it was made from another tar");
-    if (!(await isUntouched(wanted, tar.name, variant, file))) await checkFully(host, path, image);
+    if (!(await isUntouched(wanted, tar.name, variant, file))) {
+      await checkFully(host, path, image);
+      await rememberChecked(host, wanted, tar, variant, file);
+    }
     return { ...image, [Symbol.asyncDispose]: () => file.close() };
   } catch (error) {
     await file.close();
@@ -107,7 +124,25 @@ async function isUntouched({ folder }: Wanted, name: string, variant: string, fi
 
 async function checkFully(host: Host, path: string, image: OpenImage): Promise<void> {
   const sha256 = await host.log.phase(`check ${path}`, () => imageSha256(image));
-  if (sha256 !== image.header.sha256) throw new KnownError("its bytes changed");
+  if (sha256 !== image.sha256) throw new KnownError("its bytes changed");
+}
+
+// So that it is read whole once only. Where that cannot be written, or somebody else is at work, the next create does.
+async function rememberChecked(
+  host: Host,
+  wanted: Wanted,
+  tar: CheckedTar,
+  variant: string,
+  file: FileHandle,
+): Promise<void> {
+  if (!wanted.config.generateCache) return;
+  try {
+    await using lock = await lockSystem(host, wanted.folder, tar.name, "try");
+    if (lock !== undefined) await rememberImage(wanted, tar, variant, await file.stat({ bigint: true }));
+  } catch (error) {
+    if (host.signal.aborted) throw error;
+    host.log.debug(`the check of an image cannot be remembered: ${messageOf(error)}`);
+  }
 }
 
 // Whoever comes while another process makes the image unpacks the tar instead of waiting.
@@ -139,15 +174,28 @@ async function buildFor(
   await host.log.phase(`make the ${geometry.type} image of the cache`, () =>
     buildImage(host, wanted, tar, geometry, path),
   );
-  await rememberImage(wanted, tar, variant, path);
+  await rememberImage(wanted, tar, variant, await stat(path, { bigint: true }));
+  await removeOutdated(wanted, tar.name);
 }
 
-async function rememberImage({ folder }: Wanted, tar: CheckedTar, variant: string, path: string): Promise<void> {
+// Images that an earlier version made: nobody asks for them any more.
+async function removeOutdated({ folder }: Wanted, name: string): Promise<void> {
+  for (const file of await folder.files()) {
+    if (ownerOf(file) !== name || !file.endsWith(".img")) continue;
+    const path = join(folder.directory, file);
+    const image = await openIfThere(path);
+    if (image === undefined) continue;
+    const current = await isOfThisVersion(image).finally(() => image.close());
+    if (!current) await rm(path, { force: true });
+  }
+}
+
+async function rememberImage({ folder }: Wanted, tar: CheckedTar, variant: string, stats: BigIntStats): Promise<void> {
   const manifest = (await readManifest(folder.manifest(tar.name))) ?? tar.manifest;
   // A tar replaced meanwhile has its own manifest; the image of the old one is dropped by whoever replaced it.
   if (manifest.sha256 !== tar.manifest.sha256) return;
-  const stamp = stampOf(await stat(path, { bigint: true }));
-  await writeManifest(folder.manifest(tar.name), { ...manifest, images: { ...manifest.images, [variant]: stamp } });
+  const images = { ...manifest.images, [variant]: stampOf(stats) };
+  await writeManifest(folder.manifest(tar.name), { ...manifest, images });
 }
 
 async function openIfThere(path: string): Promise<FileHandle | undefined> {

@@ -5,7 +5,8 @@ import { mountFilesystem } from "../devices/mount.ts";
 import type { SystemSource } from "./acquire.ts";
 import { bootstrapTree } from "./bootstrap.ts";
 import type { CheckedTar } from "./integrity.ts";
-import { imageOf } from "./image.ts";
+import { dropImage, imageOf } from "./image.ts";
+import { UnreadableImageError } from "./image-file.ts";
 import { writeImage } from "./image-write.ts";
 import { type PopulatedFilesystem, populateFresh } from "./populate.ts";
 import type { Archive } from "./preflight.ts";
@@ -36,9 +37,14 @@ async function populateByImage(
   await using image = await imageOf(host, wanted, tar, device);
   if (image === undefined) return undefined;
   await using stack = new ReleaseStack();
-  const { uuid } = stack.use(
-    await host.log.phase("write the image of the system", () => writeImage(host, image, device)),
-  );
+  const written = await host.log
+    .phase("write the image of the system", () => writeImage(host, image, device))
+    .catch(async (error: unknown) => {
+      if (host.signal.aborted || !(error instanceof UnreadableImageError)) throw error;
+      await dropImage(host, image.path, error);
+    });
+  if (written === undefined) return undefined;
+  const { uuid } = stack.use(written);
   const mounted = stack.use(await mountFilesystem(host, device, { type: wanted.config.filesystem, fresh: true }));
   const release = stack.move();
   return { ...mounted, uuid, [Symbol.asyncDispose]: () => release[Symbol.asyncDispose]() };

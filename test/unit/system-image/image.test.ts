@@ -8,6 +8,7 @@ import {
   openImage,
   packImage,
   unpackImage,
+  UnreadableImageError,
   zeroRanges,
 } from "../../../src/system-image/image-file.ts";
 import type { ImageLayout } from "../../../src/system-image/image-layout.ts";
@@ -74,7 +75,7 @@ describe("an image file", () => {
     const file = await open(path, "r");
     const image = await openImage(file);
     await unpackImage(image, part, target);
-    expect(await imageSha256(image)).toBe(image.header.sha256);
+    expect(await imageSha256(image)).toBe(image.sha256);
     await file.close();
     await target.close();
     const wanted = Buffer.concat(expected.map((byte) => Buffer.alloc(blockSize, byte)));
@@ -83,7 +84,8 @@ describe("an image file", () => {
 
   test.each([
     ["cut off in its blocks", (size: number) => size - 1, "it ends early"],
-    ["cut off in its header", () => 100, "its header cannot be read"],
+    ["cut off in its header", () => 200, "its header cannot be read"],
+    ["cut off in its first line", () => 100, "its first line cannot be read"],
     ["empty", () => 0, "not a filesystem image"],
   ])("is refused when %s", async (_what, cut, message) => {
     const { path } = await packed(temporaryDirectory());
@@ -91,5 +93,48 @@ describe("an image file", () => {
     const file = await open(path, "r");
     await expect(openImage(file)).rejects.toThrow(message);
     await file.close();
+  });
+
+  test.each([
+    ["its extents", '"contents":[[2,2]]', '"contents":[[1,2]]'],
+    ["what it is made from", '"tar":"abc"', '"tar":"abd"'],
+  ])("has another checksum with another byte in its header (%s)", async (_what, before, after) => {
+    const { path } = await packed(temporaryDirectory());
+    const text = (await readFile(path)).toString("latin1");
+    expect(text).toContain(before);
+    await writeFile(path, text.replace(before, after), "latin1");
+    const file = await open(path, "r");
+    const image = await openImage(file);
+    expect(await imageSha256(image)).not.toBe(image.sha256);
+    await file.close();
+  });
+
+  test.each([
+    ["overlap", '"contents":[[2,2]]', '"contents":[[4,2]]'],
+    ["lie outside of the filesystem", '"zeros":[[5,1]]', '"zeros":[[7,1]]'],
+    ["are empty", '"zeros":[[5,1]]', '"zeros":[[5,0]]'],
+  ])("is refused when extents %s", async (_what, before, after) => {
+    const { path } = await packed(temporaryDirectory());
+    const text = (await readFile(path)).toString("latin1");
+    expect(text).toContain(before);
+    await writeFile(path, text.replace(before, after), "latin1");
+    const file = await open(path, "r");
+    await expect(openImage(file)).rejects.toThrow("its header cannot be read");
+    await file.close();
+  });
+
+  test("that ends early while it is read is told from a device that fails", async () => {
+    const directory = temporaryDirectory();
+    const { path, blocks } = await packed(directory);
+    const file = await open(path, "r");
+    const image = await openImage(file);
+    await truncate(path, image.dataOffset + 2 * blockSize);
+    await writeFile(join(directory, "device"), Buffer.alloc(blocks.length));
+    const readOnly = await open(join(directory, "device"), "r");
+    const target = await open(join(directory, "device"), "r+");
+    await expect(unpackImage(image, "structure", target)).rejects.toThrow(UnreadableImageError);
+    await expect(imageSha256(image)).rejects.toThrow(UnreadableImageError);
+    await expect(unpackImage(image, "structure", readOnly)).rejects.toThrow(/EBADF/);
+    for (const handle of [file, target, readOnly]) await handle.close();
   });
 });
