@@ -14,8 +14,8 @@ export interface Phase {
 export interface Log {
   readonly verbose: boolean;
   readonly phases: readonly Phase[];
-  /** The innermost step that failed, if one did. */
-  readonly failedPhase: string | undefined;
+  /** The innermost step that failed with `error`, or with what caused it, if any did. */
+  failedPhase(error: unknown): string | undefined;
   debug(message: string): void;
   info(message: string): void;
   warn(message: string): void;
@@ -40,7 +40,7 @@ export function createLog(options: LogOptions = {}): Log {
   const terminal = options.terminal ?? false;
   const write = options.write ?? writeStderr;
   const phases: Phase[] = [];
-  let failedPhase: string | undefined;
+  const failedPhases = new WeakMap<Error, string>();
   let progressShown = false;
 
   const clearProgress = (): void => {
@@ -54,9 +54,7 @@ export function createLog(options: LogOptions = {}): Log {
   return {
     verbose,
     phases,
-    get failedPhase() {
-      return failedPhase;
-    },
+    failedPhase: (error) => causesOf(error).flatMap((cause) => failedPhases.get(cause) ?? [])[0],
     debug: (message) => {
       if (verbose) line("debug", message);
     },
@@ -73,7 +71,8 @@ export function createLog(options: LogOptions = {}): Log {
       const start = performance.now();
       if (verbose) line("debug", `${name} ...`);
       const result = await work().catch((error: unknown) => {
-        failedPhase ??= name;
+        if (error instanceof Error && !causesOf(error).some((cause) => failedPhases.has(cause)))
+          failedPhases.set(error, name);
         throw error;
       });
       const seconds = (performance.now() - start) / 1000;
@@ -93,6 +92,11 @@ export function createLog(options: LogOptions = {}): Log {
       write(maskCredentials(text));
     },
   };
+}
+
+// The innermost first.
+function causesOf(error: unknown): readonly Error[] {
+  return error instanceof Error ? [...causesOf(error.cause), error] : [];
 }
 
 /** `text` with the credentials of URLs (http://user:secret@proxy) masked: settings reach the log by many ways. */

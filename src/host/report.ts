@@ -8,7 +8,8 @@ import type { Log } from "./log.ts";
 export function reportFailure(log: Log, task: string, error: unknown): number {
   log.progress(undefined);
   const [cause, ...later] = flattenSuppressed(error);
-  const step = log.failedPhase === undefined ? "" : ` in the step "${log.failedPhase}"`;
+  const phase = log.failedPhase(cause);
+  const step = phase === undefined ? "" : ` in the step "${phase}"`;
   log.error(`${task} failed${step}: ${describe(cause)}`);
   for (const failure of later) log.error(`while cleaning up: ${describe(failure)}`);
   for (const hint of hintsOf([cause, ...later])) log.error(`remedy: ${hint}`);

@@ -30,9 +30,12 @@ export async function bootstrapTree(host: Host, wanted: Wanted, archive: Archive
   const fetched = place.downloads === undefined ? undefined : await prefetch(host, wanted, archive, place.downloads);
   const packed = `${place.log}.lists`;
   const packing = fetched === undefined ? undefined : packLists(fetched.lists, packed);
+  // Of two failures the engine's is the one to tell; until then this one must not count as unhandled.
+  const packingEnded = packing?.catch(() => undefined);
   await host.log.phase(`bootstrap ${config.suite} ${config.arch} with ${config.bootstrap}`, () =>
-    bootstrapFrom(host, wanted, archive, place, fetched).finally(() => packing),
+    bootstrapFrom(host, wanted, archive, place, fetched).finally(() => packingEnded),
   );
+  await packing;
   const files = openRoot(place.tree);
   await tidyTree(files, config, archive.mirror);
   if (fetched !== undefined) await installLists(packed, place.tree);

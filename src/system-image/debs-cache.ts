@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { copyFile, link, mkdir, open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { hasCode } from "../host/errors.ts";
@@ -5,6 +6,8 @@ import type { ArchivePackage } from "./packages-index.ts";
 import { sha256Of } from "./sha256.ts";
 
 const mebibyte = 1024 * 1024;
+/** In milliseconds. No copy of a package takes as long; its writer may be on another node. */
+const hour = 60 * 60 * 1000;
 
 /** The name apt and debootstrap give to a downloaded package: the colon of an epoch is escaped. */
 export function debName({ name, version, arch }: Pick<ArchivePackage, "name" | "version" | "arch">): string {
@@ -24,8 +27,10 @@ export async function takeCachedDebs(
   for (const wanted of packages) {
     const name = debName(wanted);
     const cached = join(directory, name);
-    if (await isWhole(cached, wanted)) await linkOrCopy(cached, join(target, name));
-    else missing.push(wanted);
+    if ((await isWhole(cached, wanted)) && (await linkOrCopy(cached, join(target, name)))) continue;
+    // Another would never take the place of a damaged one.
+    await rm(cached, { force: true }).catch(() => undefined);
+    missing.push(wanted);
   }
   return missing;
 }
@@ -40,18 +45,26 @@ export async function keepDebs(directory: string, source: string, limitMiB: numb
     const now = new Date();
     for (const name of await debNames(source)) {
       await addDeb(join(source, name), join(directory, name));
-      await utimes(join(directory, name), now, now);
+      await unlessGone(utimes(join(directory, name), now, now));
     }
   }
   await pruneDebs(directory, limitMiB);
 }
 
-/** Removes the .debs not used for longest until no more than `limitMiB` are kept. Returns the names removed. */
+/**
+ * Removes the .debs not used for longest until no more than `limitMiB` are kept, and what dead runs left half-written.
+ * Other processes may do so at the same time. Returns the names of the .debs removed.
+ */
 export async function pruneDebs(directory: string, limitMiB: number): Promise<readonly string[]> {
+  for (const name of await namesIn(directory)) {
+    if (!name.endsWith(".partial")) continue;
+    const stats = await unlessGone(stat(join(directory, name)));
+    if (stats !== undefined && Date.now() - stats.mtimeMs > hour) await rm(join(directory, name), { force: true });
+  }
   const files = [];
   for (const name of await debNames(directory)) {
-    const { size, mtimeMs } = await stat(join(directory, name));
-    files.push({ name, size, mtimeMs });
+    const stats = await unlessGone(stat(join(directory, name)));
+    if (stats !== undefined) files.push({ name, size: stats.size, mtimeMs: stats.mtimeMs });
   }
   files.sort((a, b) => b.mtimeMs - a.mtimeMs);
   let kept = 0;
@@ -62,7 +75,7 @@ export async function pruneDebs(directory: string, limitMiB: number): Promise<re
 
 async function addDeb(from: string, to: string): Promise<void> {
   if (await exists(to)) return;
-  const partial = `${to}.${String(process.pid)}.partial`;
+  const partial = `${to}.${randomBytes(8).toString("hex")}.partial`;
   await copyFile(from, partial);
   await rename(partial, to);
 }
@@ -82,29 +95,33 @@ async function openOwned(path: string) {
   return { handle, [Symbol.asyncDispose]: () => handle.close() };
 }
 
-async function linkOrCopy(from: string, to: string): Promise<void> {
+// False when it is gone: pruned by another process since it was looked at.
+async function linkOrCopy(from: string, to: string): Promise<boolean> {
   try {
     await link(from, to);
+    return true;
   } catch {
-    await copyFile(from, to);
+    return (await unlessGone(copyFile(from, to).then(() => true))) ?? false;
+  }
+}
+
+async function unlessGone<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return undefined;
+    throw error;
   }
 }
 
 async function debNames(directory: string): Promise<readonly string[]> {
-  try {
-    return (await readdir(directory)).filter((name) => name.endsWith(".deb"));
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return [];
-    throw error;
-  }
+  return (await namesIn(directory)).filter((name) => name.endsWith(".deb"));
+}
+
+async function namesIn(directory: string): Promise<readonly string[]> {
+  return (await unlessGone(readdir(directory))) ?? [];
 }
 
 async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return false;
-    throw error;
-  }
+  return (await unlessGone(stat(path))) !== undefined;
 }

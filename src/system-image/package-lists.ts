@@ -14,7 +14,9 @@ const listsDirectory = "var/lib/apt/lists";
 export async function packLists(lists: string, packed: string): Promise<void> {
   await mkdir(packed, { recursive: true, mode: 0o755 });
   const names = (await readdir(lists)).filter((name) => /_(?:Packages|InRelease|Release|Release\.gpg)$/.test(name));
-  await Promise.all(names.map((name) => packList(join(lists, name), join(packed, name))));
+  // All have ended when one fails: what they read is unmounted next.
+  const results = await Promise.allSettled(names.map((name) => packList(join(lists, name), join(packed, name))));
+  for (const result of results) if (result.status === "rejected") throw result.reason;
 }
 
 /**

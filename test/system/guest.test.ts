@@ -190,7 +190,7 @@ function testHostOfSuite(directory: string): Parameters<typeof configureGuest>[0
     log: {
       verbose: false,
       phases: [],
-      failedPhase: undefined,
+      failedPhase: () => undefined,
       debug: () => undefined,
       info: () => undefined,
       warn: () => undefined,

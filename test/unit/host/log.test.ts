@@ -25,9 +25,29 @@ test("says a step with its seconds and keeps it for the summary", async () => {
 
 test("keeps the innermost step that failed", async () => {
   const { log } = logTo();
-  const failing = log.phase("outer", () => log.phase("inner", () => Promise.reject(new Error("no"))));
+  const no = new Error("no");
+  const failing = log.phase("outer", () => log.phase("inner", () => Promise.reject(no)));
   await expect(failing).rejects.toThrow("no");
-  expect(log.failedPhase).toBe("inner");
+  expect(log.failedPhase(no)).toBe("inner");
+  expect(log.failedPhase(new Error("in other words", { cause: no }))).toBe("inner");
+});
+
+test("keeps the step in other words of its error, and forgets it for errors that are none of its", async () => {
+  const { log } = logTo();
+  const recovered = log.phase("fetch", () => Promise.reject(new Error("no")));
+  await expect(recovered).rejects.toThrow("no");
+  const later = new Error("later");
+  expect(log.failedPhase(later)).toBeUndefined();
+  await expect(log.phase("bootstrap", () => Promise.reject(later))).rejects.toThrow("later");
+  expect(log.failedPhase(later)).toBe("bootstrap");
+  const inner = (): Promise<never> => log.phase("inner", () => Promise.reject(new Error("cause")));
+  const outer = log.phase("outer", () =>
+    inner().catch((error: unknown) => {
+      throw new Error("reworded", { cause: error });
+    }),
+  );
+  const reworded: unknown = await outer.catch((error: unknown) => error);
+  expect(log.failedPhase(reworded)).toBe("inner");
 });
 
 test("masks the password of a proxy", () => {

@@ -31,6 +31,8 @@ test("only .debs that are what the index says are taken", async () => {
   writeFileSync(join(cache, debName(edited)), "abd");
   expect(await takeCachedDebs(cache, [whole, edited, absent], target)).toEqual([edited, absent]);
   expect(readdirSync(target)).toEqual(["whole_1%3a2_all.deb"]);
+  // So that the next download takes its place.
+  expect(readdirSync(cache)).toEqual(["whole_1%3a2_all.deb"]);
 });
 
 test("those not used for longest go first when there are too many", async () => {
@@ -51,4 +53,28 @@ test("a limit of 0 keeps nothing", async () => {
   expect(readdirSync(cache)).toEqual(["a.deb"]);
   await keepDebs(cache, source, 0);
   expect(readdirSync(cache)).toEqual([]);
+});
+
+test("what is half-written for an hour is nobody's", async () => {
+  const cache = folder("cache");
+  const longAgo = new Date(Date.now() - 2 * 60 * 60 * 1000);
+  for (const name of ["a.deb.17.partial", "b.deb.18.partial"]) writeFileSync(join(cache, name), "x");
+  utimesSync(join(cache, "a.deb.17.partial"), longAgo, longAgo);
+  expect(await pruneDebs(cache, 2)).toEqual([]);
+  expect(readdirSync(cache)).toEqual(["b.deb.18.partial"]);
+});
+
+test("any number of processes may keep and remove at once", async () => {
+  const cache = folder("cache");
+  const sources = Array.from({ length: 8 }, (_, index) => {
+    const source = folder("source");
+    for (const name of ["x", "y", "z"])
+      writeFileSync(join(source, `${name}${String(index % 3)}.deb`), Buffer.alloc(600_000));
+    return source;
+  });
+  for (let round = 0; round < 10; round++) await Promise.all(sources.map((source) => keepDebs(cache, source, 1)));
+  // Two may have removed each other's last one.
+  expect(readdirSync(cache).length).toBeLessThanOrEqual(1);
+  await keepDebs(cache, sources[0]!, 1);
+  expect(readdirSync(cache)).toHaveLength(1);
 });

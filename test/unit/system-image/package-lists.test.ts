@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { expect, test } from "vitest";
@@ -29,4 +29,21 @@ test("a system gets the archive's indices instead of a local mirror's, the large
   expect(gunzipSync(readFileSync(packages)).toString()).toBe(index);
   expect(statSync(packages).mode & 0o777).toBe(0o644);
   expect(statSync(join(target, "mirror.example.com_debian_dists_trixie_InRelease")).mode & 0o777).toBe(0o644);
+});
+
+test("when one index cannot be packed, no other is open any more when that is told", async () => {
+  const directory = temporaryDirectory();
+  const lists = join(directory, "lists");
+  mkdirSync(join(lists, "directory_Packages"), { recursive: true });
+  writeFileSync(join(lists, "large_Packages"), Buffer.alloc(30_000_000, index));
+  await expect(packLists(lists, join(directory, "packed"))).rejects.toThrow("EISDIR");
+  const open = readdirSync("/proc/self/fd").flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/self/fd/${fd}`)];
+    } catch {
+      return [];
+    }
+  });
+  expect(open.filter((path) => path.startsWith(directory))).toEqual([]);
+  expect(gunzipSync(readFileSync(join(directory, "packed/large_Packages.gz")))).toHaveLength(30_000_000);
 });
