@@ -74,8 +74,8 @@ async function build(context: AdminContext, variants: readonly string[], options
   for (const variant of variants.length === 0 ? [undefined] : variants) {
     const config = await configOf(context, variant);
     const wanted = wantedSystem(config, needsOf(config, options.hypervisor));
-    const built = await ensureCached(context.host, wanted, options.force === true);
-    results.push({ variant, name: wanted.name, outcome: built ? "built" : "present" });
+    const { name, built } = await ensureCached(context.host, wanted, options.force === true);
+    results.push({ variant, name, outcome: built ? "built" : "present" });
   }
   const line = ({ variant, name, outcome }: Built): string => `${variant ?? "(no variant)"}: ${name} ${outcome}\n`;
   context.answer(options.json === true ? asJson(results) : results.map(line).join(""));

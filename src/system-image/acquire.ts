@@ -10,7 +10,7 @@ import { removeExpired } from "./expiry.ts";
 import type { CheckedTar } from "./integrity.ts";
 import { markUsed } from "./last-use.ts";
 import { removeLeftovers } from "./leftovers.ts";
-import { findCached } from "./lookup.ts";
+import { besidePinned, findCached } from "./lookup.ts";
 import type { PopulatedFilesystem } from "./populate.ts";
 import { preflight } from "./preflight.ts";
 import { publishOrWarn } from "./publish.ts";
@@ -35,9 +35,12 @@ export interface SystemSource {
  * once run one bootstrap. No disk is touched. Throws KnownError when the bootstrap fails.
  */
 export async function acquireSystem(host: Host, config: Config, needs: SystemNeeds): Promise<SystemSource & Owned> {
-  const wanted = wantedSystem(config, needs);
-  await cleanFolder(host, wanted);
-  const cached = await findCached(host, wanted, false);
+  const asked = wantedSystem(config, needs);
+  await cleanFolder(host, asked);
+  const found = await findCached(host, asked, false);
+  if (found !== undefined) return await fromCache(host, asked, found);
+  const wanted = await besidePinned(host, asked);
+  const cached = wanted === asked ? undefined : await findCached(host, wanted, false);
   if (cached !== undefined) return await fromCache(host, wanted, cached);
   if (!config.generateCache) return await bootstrapped(host, wanted, undefined);
   const lock = await lockForBuilding(host, wanted);

@@ -18,6 +18,12 @@ export function isPinned({ mode }: Pick<Stats, "mode">): boolean {
   return (mode & ownerWrite) === 0;
 }
 
+/** As {@link isPinned}, of the file at `path`; a missing one is not. */
+export async function isPinnedTar(path: string): Promise<boolean> {
+  const stats = await statIfThere(path);
+  return stats !== undefined && isPinned(stats);
+}
+
 /** Whether a tar is older than CLEAN_CACHE days (undefined: never), counted from its modification time. */
 export function isExpired(tar: Pick<Stats, "mode" | "mtime">, days: number | undefined, now?: Date): boolean {
   return days !== undefined && !isPinned(tar) && ageInDays(tar.mtime, now) > days;
@@ -51,19 +57,25 @@ export async function removeSystem(folder: CacheFolder, name: string): Promise<v
   await rm(folder.usedMark(name), { force: true });
 }
 
-/** Removes what is known or derived of a tar (manifest, images) but for `keep`. The caller holds its lock. */
-export async function removeDerived(folder: CacheFolder, name: string, keep: readonly string[] = []): Promise<void> {
+/** Removes what is known or derived of a tar (manifest, images), not one that is being written. The caller holds its lock. */
+export async function removeDerived(folder: CacheFolder, name: string): Promise<void> {
+  const tars = [folder.tar(name), folder.partial(folder.tar(name))];
   for (const file of await folder.files()) {
     const path = join(folder.directory, file);
-    if (ownerOf(file) === name && path !== folder.tar(name) && !keep.includes(path)) await rm(path, { force: true });
+    if (ownerOf(file) === name && !tars.includes(path)) await rm(path, { force: true });
   }
 }
 
 async function tarExpired(folder: CacheFolder, name: string, days: number | undefined): Promise<boolean> {
+  const stats = await statIfThere(folder.tar(name));
+  return stats !== undefined && isExpired(stats, days);
+}
+
+async function statIfThere(path: string): Promise<Stats | undefined> {
   try {
-    return isExpired(await stat(folder.tar(name)), days);
+    return await stat(path);
   } catch (error) {
-    if (hasCode(error, "ENOENT")) return false;
+    if (hasCode(error, "ENOENT")) return undefined;
     throw error;
   }
 }

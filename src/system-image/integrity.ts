@@ -3,7 +3,7 @@ import { KnownError, hasCode, messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import type { Lock } from "../host/lock.ts";
 import { type CacheFolder, lockSystem } from "./cache-folder.ts";
-import { removeDerived } from "./expiry.ts";
+import { isPinnedTar, removeDerived } from "./expiry.ts";
 import {
   type FileStamp,
   type Manifest,
@@ -105,10 +105,27 @@ export async function judgeTar(
 
 /** Moves a damaged tar out of the way, so that its owner can look at it, and drops what was derived from it. */
 export async function setAside(host: Host, folder: CacheFolder, name: string, reason: string): Promise<void> {
-  const aside = `${folder.tar(name)}.damaged`;
+  const damaged = `${folder.tar(name)}.damaged`;
+  const aside = (await isPinnedTar(damaged)) ? await freePath(damaged) : damaged;
   await rename(folder.tar(name), aside);
   await removeDerived(folder, name);
   host.log.warn(`the cache ${folder.tar(name)} is damaged (${reason}): set aside as ${aside}`);
+}
+
+/**
+ * Moves an administrator's own tar out of the way of one that is to replace it. Not named as a damaged one: nothing of
+ * ours removes it.
+ */
+export async function setAsideOwn(host: Host, folder: CacheFolder, name: string): Promise<void> {
+  const aside = await freePath(`${folder.tar(name)}.replaced`);
+  await rename(folder.tar(name), aside);
+  host.log.warn(`the cache ${folder.tar(name)} is an administrator's own and gets replaced: set aside as ${aside}`);
+}
+
+async function freePath(path: string): Promise<string> {
+  for (let number = 0, free = path; ; number += 1, free = `${path}.${String(number)}`) {
+    if (!(await exists(free))) return free;
+  }
 }
 
 async function checkedManifest(

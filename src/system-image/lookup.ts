@@ -1,8 +1,8 @@
 import { stat } from "node:fs/promises";
 import { hasCode } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
-import { chosenSettings, plainName, sameKey } from "./cache-key.ts";
-import { isExpired } from "./expiry.ts";
+import { chosenSettings, keyHash, plainName, sameKey } from "./cache-key.ts";
+import { isExpired, isPinnedTar } from "./expiry.ts";
 import { type CheckedTar, openChecked } from "./integrity.ts";
 import type { Wanted } from "./wanted.ts";
 
@@ -24,6 +24,27 @@ export async function findCached(host: Host, wanted: Wanted, locked: boolean): P
     await tar.file.close();
   }
   return undefined;
+}
+
+/**
+ * `wanted` as it is to be made where {@link findCached} has nothing: under its own name, or, where an administrator
+ * pinned a system made for other settings there, under a name with the hash of its key.
+ */
+export async function besidePinned(host: Host, wanted: Wanted): Promise<Wanted> {
+  const { folder, key, config } = wanted;
+  const name = `${plainName(key)}-${keyHash(key)}`;
+  if (name === wanted.name || !(await isPinnedTar(folder.tar(wanted.name)))) return wanted;
+  const pinned = await openChecked(host, folder, wanted.name, false);
+  await pinned?.file.close();
+  // A damaged one was set aside; one that serves was put there in this moment.
+  if (pinned === undefined || serves(pinned, wanted)) return wanted;
+  if (config.generateCache && !(await folder.names()).includes(name)) {
+    host.log.warn(
+      `the cache ${folder.tar(wanted.name)} was made for other settings and is kept, as its owner may not write it: ` +
+        `what is wanted now is cached as ${folder.tar(name)}; chmod u+w lets the next create replace the old one`,
+    );
+  }
+  return { ...wanted, name };
 }
 
 function serves({ manifest }: CheckedTar, wanted: Wanted): boolean {

@@ -4,7 +4,7 @@ import type { Config } from "../config/config.ts";
 import type { Host } from "../host/host.ts";
 import { isCacheTar, lockSystem, openCacheFolder, ownerOf } from "./cache-folder.ts";
 import { pruneDebs } from "./debs-cache.ts";
-import { removeExpired } from "./expiry.ts";
+import { isPinnedTar, removeExpired } from "./expiry.ts";
 import { removeLeftovers } from "./leftovers.ts";
 
 /** What a prune removed: names of systems, of files without a system, and of packages. */
@@ -16,7 +16,8 @@ export interface Pruned {
 
 /**
  * Removes what nobody will use: expired systems, half-written files of dead runs, damaged tars set aside, manifests and
- * images whose tar is gone, and downloaded packages beyond the limit. What another process works on is left to it.
+ * images whose tar is gone, and downloaded packages beyond the limit. What another process works on is left to it, and
+ * a damaged tar whose owner may not write it to him: it may be the only copy of what was to be kept for ever.
  */
 export async function pruneCaches(host: Host, config: Config): Promise<Pruned> {
   const folder = openCacheFolder(config.cacheDir);
@@ -30,7 +31,9 @@ export async function pruneCaches(host: Host, config: Config): Promise<Pruned> {
     if (owner === undefined || !useless) continue;
     await using lock = await lockSystem(host, folder, owner, "try");
     if (lock === undefined) continue;
-    await rm(join(folder.directory, file), { force: true });
+    const path = join(folder.directory, file);
+    if (file.endsWith(".damaged") && (await isPinnedTar(path))) continue;
+    await rm(path, { force: true });
     files.push(file);
   }
   return { expired, files, packages: await pruneDebs(folder.debs, config.debsCacheSizeMiB) };

@@ -1,9 +1,10 @@
 import { open, rename, rm } from "node:fs/promises";
 import { ReleaseStack } from "../host/disposal.ts";
-import { messageOf } from "../host/errors.ts";
+import { KnownError, messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
-import { removeDerived } from "./expiry.ts";
-import type { CheckedTar } from "./integrity.ts";
+import type { CacheFolder } from "./cache-folder.ts";
+import { isPinnedTar, removeDerived } from "./expiry.ts";
+import { type CheckedTar, openChecked, setAsideOwn } from "./integrity.ts";
 import { type BuiltManifest, stampOf, writeManifest } from "./manifest.ts";
 import { installedPackages } from "./packages.ts";
 import { sha256Of } from "./sha256.ts";
@@ -13,9 +14,18 @@ import type { Wanted } from "./wanted.ts";
 /** Named in manifests so that one can tell who wrote them. */
 const tool = "ganeti-instance-debootstrap";
 
+/** Throws KnownError when there is a tar of this name that its owner may not write, which means: kept for ever. */
+export async function requireUnpinned({ folder, name }: Pick<Wanted, "folder" | "name">): Promise<void> {
+  if (!(await isPinnedTar(folder.tar(name)))) return;
+  throw new KnownError(`${folder.tar(name)} is not writable by its owner: it is kept and not replaced`, {
+    hint: `chmod u+w ${folder.tar(name)}, when it may be replaced`,
+  });
+}
+
 /**
- * Writes the tree as the cached tar of `wanted`, complete or not at all, and returns it opened. The caller holds the
- * lock of its name. Throws what a full or read-only disk gives.
+ * Writes the tree as the cached tar of `wanted`, complete or not at all, and returns it opened. An administrator's own
+ * tar in its place is set aside. The caller holds the lock of its name. Throws what a full or read-only disk gives, and
+ * KnownError when the tar in its place must be kept.
  */
 export async function publish(host: Host, wanted: Wanted, tree: string): Promise<CheckedTar> {
   await using stack = new ReleaseStack();
@@ -28,7 +38,7 @@ export async function publish(host: Host, wanted: Wanted, tree: string): Promise
   });
   await host.log.phase("write the cache", () => writePartial(host, partial, tree));
   const manifest = await describe(host, wanted, partial, tree);
-  return await replace(wanted, partial, manifest);
+  return await replace(host, wanted, partial, manifest);
 }
 
 /** As {@link publish}, but a cache that cannot be written is only a warning: the system itself is whole. */
@@ -75,9 +85,14 @@ async function describe(host: Host, wanted: Wanted, partial: string, tree: strin
 
 // A crash between any two steps leaves the new tar with its manifest, or no tar; never the new manifest beside the
 // old tar, which would pass for an administrator's edit.
-async function replace({ folder, name }: Wanted, partial: string, manifest: BuiltManifest): Promise<CheckedTar> {
-  await rm(folder.tar(name), { force: true });
-  await removeDerived(folder, name, [partial]);
+async function replace(
+  host: Host,
+  { folder, name }: Wanted,
+  partial: string,
+  manifest: BuiltManifest,
+): Promise<CheckedTar> {
+  await makeWay(host, folder, name);
+  await removeDerived(folder, name);
   await writeManifest(folder.manifest(name), manifest);
   await rename(partial, folder.tar(name));
   const file = await open(folder.tar(name), "r");
@@ -89,4 +104,13 @@ async function replace({ folder, name }: Wanted, partial: string, manifest: Buil
     await file.close();
     throw error;
   }
+}
+
+// Looked at only now: during a bootstrap an administrator may have put a tar there, edited it or taken the permission.
+async function makeWay(host: Host, folder: CacheFolder, name: string): Promise<void> {
+  await requireUnpinned({ folder, name });
+  const old = await openChecked(host, folder, name, true);
+  await old?.file.close();
+  if (old?.manifest.kind === "adopted") await setAsideOwn(host, folder, name);
+  else await rm(folder.tar(name), { force: true });
 }

@@ -8,9 +8,9 @@ import { lockSystem, makeCacheFolder, openCacheFolder } from "./cache-folder.ts"
 import type { CacheKey } from "./cache-key.ts";
 import { prebuildImage } from "./image.ts";
 import { markUsed } from "./last-use.ts";
-import { findCached } from "./lookup.ts";
+import { besidePinned, findCached } from "./lookup.ts";
 import { preflight } from "./preflight.ts";
-import { publish } from "./publish.ts";
+import { publish, requireUnpinned } from "./publish.ts";
 import type { Wanted } from "./wanted.ts";
 
 /**
@@ -32,18 +32,29 @@ export async function rebuild(host: Host, wanted: Wanted): Promise<void> {
   await prebuildImage(host, wanted, tar);
 }
 
+/** What {@link ensureCached} did: under which name the system is kept, and whether it was bootstrapped for it. */
+export interface Ensured {
+  readonly name: string;
+  readonly built: boolean;
+}
+
 /**
- * Makes sure that the system is cached; `force` bootstraps it anew whatever is there. Returns whether it was
- * bootstrapped: not when another process did so while this one waited, or when an administrator's own tar serves it.
+ * Makes sure that the system is cached; `force` bootstraps it anew whatever is there, but for what its owner may not
+ * write (KnownError). It is not bootstrapped when another process did so while this one waited, or when an
+ * administrator's own tar serves it.
  */
-export async function ensureCached(host: Host, wanted: Wanted, force: boolean): Promise<boolean> {
-  await makeCacheFolder(wanted.folder);
+export async function ensureCached(host: Host, asked: Wanted, force: boolean): Promise<Ensured> {
+  await makeCacheFolder(asked.folder);
+  const wanted = await besidePinned(host, asked);
   await using _lock = await lockForWork(host, wanted);
   const cached = force ? undefined : await findCached(host, wanted, true);
   await cached?.file.close();
-  if (cached === undefined) await rebuild(host, wanted);
+  if (cached === undefined) {
+    await requireUnpinned(wanted);
+    await rebuild(host, wanted);
+  }
   await markUsed(wanted.folder, cached?.name ?? wanted.name);
-  return cached === undefined;
+  return { name: wanted.name, built: cached === undefined };
 }
 
 /** Takes the lock of a system, and says so when that takes time. */

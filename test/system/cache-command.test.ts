@@ -1,4 +1,14 @@
-import { closeSync, openSync, readdirSync, readSync, statSync, utimesSync, writeFileSync, writeSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  openSync,
+  readdirSync,
+  readSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { architecture } from "../fixtures/bootstrapped-cache.ts";
@@ -69,6 +79,12 @@ test("the cache command builds, lists, refreshes, verifies and prunes, in words 
   expect(await text("list")).toMatch(/: valid, 0 days old, \d+ MiB\n {2}debootstrap, \d+ packages with tree\n/);
 
   const tar = join(os.cacheDir, `${plain}.tar`);
+  chmodSync(tar, 0o444);
+  const refused = await os.run("../../usr/sbin/ganeti-instance-debootstrap", { args: ["cache", "build", "--force"] });
+  expect(refused.status).toBe(1);
+  expect(refused.stderr).toContain(`${tar} is not writable by its owner: it is kept and not replaced\n`);
+  expect(refused.stderr).toContain(`remedy: chmod u+w ${tar}, when it may be replaced\n`);
+  chmodSync(tar, 0o644);
   age(tar, 13);
   const { answer: refreshed } = await cache("refresh");
   expect(refreshed).toContainEqual({ name: plain, outcome: "unchanged" });
