@@ -103,13 +103,22 @@ export async function judgeTar(
   return await judgeForeign(host, path, { sha256, stamp }, manifest !== undefined);
 }
 
-/** Moves a damaged tar out of the way, so that its owner can look at it, and drops what was derived from it. */
+/**
+ * Moves a damaged tar out of the way, so that its owner can look at it, and drops what was derived from it. Where it
+ * cannot be moved (a read-only filesystem, an immutable file) that is said: the caller does not use it in any case.
+ */
 export async function setAside(host: Host, folder: CacheFolder, name: string, reason: string): Promise<void> {
+  const damage = `the cache ${folder.tar(name)} is damaged (${reason})`;
   const damaged = `${folder.tar(name)}.damaged`;
-  const aside = (await isPinnedTar(damaged)) ? await freePath(damaged) : damaged;
-  await rename(folder.tar(name), aside);
-  await removeDerived(folder, name);
-  host.log.warn(`the cache ${folder.tar(name)} is damaged (${reason}): set aside as ${aside}`);
+  try {
+    const aside = (await isPinnedTar(damaged)) ? await freePath(damaged) : damaged;
+    await rename(folder.tar(name), aside);
+    host.log.warn(`${damage}: set aside as ${aside}`);
+  } catch (error) {
+    host.log.warn(`${damage}: not used, but it cannot be set aside: ${messageOf(error)}`);
+    return;
+  }
+  await dropDerived(host, folder, name);
 }
 
 /**
@@ -141,10 +150,19 @@ async function checkedManifest(
   }
   if (verdict.edited) {
     host.log.info(`the cache ${folder.tar(name)} was edited: used as an administrator's own from now on`);
-    await removeDerived(folder, name);
+    await dropDerived(host, folder, name);
   }
   if (verdict.changed) await remember(host, folder.manifest(name), verdict.manifest);
   return verdict.manifest;
+}
+
+// Left behind it does no harm: the checksum tells that the manifest is another tar's, and an image has it in its name.
+async function dropDerived(host: Host, folder: CacheFolder, name: string): Promise<void> {
+  try {
+    await removeDerived(folder, name);
+  } catch (error) {
+    host.log.warn(`what was derived from ${folder.tar(name)} cannot be removed: ${messageOf(error)}`);
+  }
 }
 
 async function judgeForeign(

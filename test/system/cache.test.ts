@@ -325,6 +325,42 @@ describe("integrity", () => {
   });
 });
 
+describe("on a read-only filesystem", () => {
+  /** Runs `work` while the cache is mounted read-only. */
+  async function readOnly(work: () => Promise<void>): Promise<void> {
+    sh(`mount --bind "$1" "$1"; mount -o remount,bind,ro "$1"`, cacheDir);
+    try {
+      await work();
+    } finally {
+      sh(`umount "$1"`, cacheDir);
+    }
+  }
+
+  test("an edited tar is used, with a warning that what derives from the old one stays", async () => {
+    await acquire();
+    ownTar(tar);
+    await readOnly(async () => {
+      expect(await acquire()).toContain(tar);
+      expect(host.logged()).toMatch(/warning: what was derived from .* cannot be removed: EROFS/);
+    });
+    expect(runs()).toBe(1);
+    expect(await acquire()).toContain(tar);
+    expect(JSON.parse(readFileSync(manifest, "utf8"))).toMatchObject({ kind: "adopted" });
+  });
+
+  test("a tar that ends early is left where it is and not used", async () => {
+    await acquire();
+    truncateSync(tar, 2048);
+    await readOnly(async () => {
+      expect(await acquire({ scratchDir: temporaryDirectory() })).toContain("debootstrap from");
+      expect(host.logged()).toMatch(/warning: .* is damaged .*: not used, but it cannot be set aside: EROFS/);
+    });
+    expect(runs()).toBe(2);
+    expect(await acquire()).toContain(tar);
+    expect(existsSync(`${tar}.damaged`)).toBe(true);
+  });
+});
+
 function daysAgo(days: number): Date {
   return new Date(Date.now() - days * day);
 }
