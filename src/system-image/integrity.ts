@@ -71,13 +71,17 @@ async function openJudged(host: Host, folder: CacheFolder, name: string): Promis
   return undefined;
 }
 
-// A cache on a read-only filesystem is used as well; nobody builds there either.
+// A cache on a read-only filesystem is used as well; nobody builds there either. Nor is it a reason to do without a good
+// tar when the lock cannot be had for another one: no space, no inodes (mkdir then says ENOENT), no locks on a server.
 async function lockIfWritable(host: Host, folder: CacheFolder, name: string): Promise<Lock | undefined> {
   try {
     return await lockSystem(host, folder, name, "wait");
   } catch (error) {
-    if (hasCode(error, "EROFS", "EACCES", "EPERM")) return undefined;
-    throw error;
+    if (host.signal.aborted) throw error;
+    if (!hasCode(error, "EROFS", "EACCES", "EPERM")) {
+      host.log.warn(`the cache ${folder.tar(name)} cannot be locked, looked at without: ${messageOf(error)}`);
+    }
+    return undefined;
   }
 }
 

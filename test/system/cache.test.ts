@@ -325,6 +325,19 @@ describe("integrity", () => {
   });
 });
 
+test("an administrator's tar on a filesystem without an inode left for the lock is used, with a warning", async () => {
+  mkdirSync(cacheDir);
+  // One inode for the root, one for the tar.
+  sh(`mount -t tmpfs -o nr_inodes=2 none "$1"`, cacheDir);
+  try {
+    ownTar(tar);
+    expect(await acquire()).toContain(tar);
+    expect(host.logged()).toMatch(/warning: the cache .* cannot be locked, looked at without: EN/);
+  } finally {
+    sh(`umount "$1"`, cacheDir);
+  }
+});
+
 describe("on a read-only filesystem", () => {
   /** Runs `work` while the cache is mounted read-only. */
   async function readOnly(work: () => Promise<void>): Promise<void> {
