@@ -4,7 +4,7 @@ import { messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import type { Lock } from "../host/lock.ts";
 import { buildInScratch } from "./build.ts";
-import { lockSystem, makeCacheFolder } from "./cache-folder.ts";
+import { makeCacheFolder, waitForSystem } from "./cache-folder.ts";
 import type { SystemNeeds } from "./cache-key.ts";
 import { removeExpired } from "./expiry.ts";
 import type { CheckedTar } from "./integrity.ts";
@@ -92,10 +92,7 @@ async function cleanFolder(host: Host, { config, folder }: Wanted): Promise<void
 async function lockForBuilding(host: Host, { folder, name }: Wanted): Promise<Lock | undefined> {
   try {
     await makeCacheFolder(folder);
-    const lock = await lockSystem(host, folder, name, "try");
-    if (lock !== undefined) return lock;
-    host.log.info(`another process is making ${folder.tar(name)}: waiting for it`);
-    return await host.log.phase("wait for the cache", () => lockSystem(host, folder, name, "wait"));
+    return await waitForSystem(host, folder, name, "is making");
   } catch (error) {
     if (host.signal.aborted) throw error;
     host.log.warn(`the cache in ${folder.directory} cannot be written, going on without: ${messageOf(error)}`);

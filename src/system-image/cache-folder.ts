@@ -62,6 +62,19 @@ export function lockSystem(
   return acquireLock(host, join(folder.directory, "locks", `${name}.lock`), how === "try" ? { waitSeconds: 0 } : {});
 }
 
+/** As {@link lockSystem}, until the lock is had; a wait is said, with what the other process `does`. */
+export async function waitForSystem(
+  host: Host,
+  folder: CacheFolder,
+  name: string,
+  does: "is making" | "is working on",
+): Promise<Lock | undefined> {
+  const lock = await lockSystem(host, folder, name, "try");
+  if (lock !== undefined) return lock;
+  host.log.info(`another process ${does} ${folder.tar(name)}: waiting for it`);
+  return await host.log.phase("wait for the cache", () => lockSystem(host, folder, name, "wait"));
+}
+
 /** Whether `file` is a name that a cached tar has. */
 export function isCacheTar(file: string): boolean {
   return file.startsWith("cache-") && file.endsWith(tarSuffix);

@@ -2,7 +2,7 @@ import { open, rename, stat, type FileHandle } from "node:fs/promises";
 import { KnownError, hasCode, messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import type { Lock } from "../host/lock.ts";
-import { type CacheFolder, lockSystem } from "./cache-folder.ts";
+import { type CacheFolder, waitForSystem } from "./cache-folder.ts";
 import { isPinnedTar, removeDerived } from "./expiry.ts";
 import {
   type FileStamp,
@@ -75,7 +75,7 @@ async function openJudged(host: Host, folder: CacheFolder, name: string): Promis
 // tar when the lock cannot be had for another one: no space, no inodes (mkdir then says ENOENT), no locks on a server.
 async function lockIfWritable(host: Host, folder: CacheFolder, name: string): Promise<Lock | undefined> {
   try {
-    return await lockSystem(host, folder, name, "wait");
+    return await waitForSystem(host, folder, name, "is working on");
   } catch (error) {
     if (host.signal.aborted) throw error;
     if (!hasCode(error, "EROFS", "EACCES", "EPERM")) {

@@ -4,7 +4,7 @@ import { KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import type { Lock } from "../host/lock.ts";
 import { buildInScratch } from "./build.ts";
-import { lockSystem, makeCacheFolder, openCacheFolder } from "./cache-folder.ts";
+import { makeCacheFolder, openCacheFolder, waitForSystem } from "./cache-folder.ts";
 import type { CacheKey } from "./cache-key.ts";
 import { prebuildImage } from "./image.ts";
 import { markUsed } from "./last-use.ts";
@@ -62,10 +62,7 @@ export async function lockForWork(
   host: Host,
   { folder, name }: Pick<Wanted, "folder" | "name">,
 ): Promise<Lock | undefined> {
-  const lock = await lockSystem(host, folder, name, "try");
-  if (lock !== undefined) return lock;
-  host.log.info(`another process is working on ${folder.tar(name)}: waiting for it`);
-  return await host.log.phase("wait for the cache", () => lockSystem(host, folder, name, "wait"));
+  return await waitForSystem(host, folder, name, "is working on");
 }
 
 /** What a cached system was made from, as something that can be made again; the rest of the settings from `config`. */

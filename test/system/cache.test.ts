@@ -19,6 +19,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import type { Config } from "../../src/config/config.ts";
 import { acquireSystem } from "../../src/system-image/acquire.ts";
+import { lockSystem, openCacheFolder } from "../../src/system-image/cache-folder.ts";
 import { listCaches } from "../../src/system-image/cache-list.ts";
 import { pruneCaches } from "../../src/system-image/prune.ts";
 import { ensureCached } from "../../src/system-image/rebuild.ts";
@@ -312,6 +313,18 @@ describe("integrity", () => {
     await acquire();
     expect(host.logged().match(/info: check .*cache-trixie/g)).toHaveLength(1);
     expect(runs()).toBe(1);
+  });
+
+  test("who has to wait before a tar can be judged says so", async () => {
+    ownTar(tar);
+    const lock = await lockSystem(host, openCacheFolder(cacheDir), "cache-trixie-amd64", "try");
+    const acquired = acquire();
+    try {
+      await expect.poll(() => host.logged()).toContain(`another process is working on ${tar}: waiting for it`);
+    } finally {
+      await lock?.[Symbol.asyncDispose]();
+    }
+    expect(await acquired).toContain(tar);
   });
 
   test("deleting only the tar drops what belongs to it", async () => {
