@@ -1,5 +1,5 @@
 import { open, rename, stat, type FileHandle } from "node:fs/promises";
-import { KnownError, hasCode, messageOf } from "../host/errors.ts";
+import { hasCode, messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import type { Lock } from "../host/lock.ts";
 import { type CacheFolder, waitForSystem } from "./cache-folder.ts";
@@ -14,7 +14,7 @@ import {
   writeManifest,
 } from "./manifest.ts";
 import { sha256Of } from "./sha256.ts";
-import { surveyTar } from "./tar.ts";
+import { DamagedTar, surveyTar } from "./tar.ts";
 
 /** A tar that was found whole. The open file stays readable whatever happens to its name. */
 export interface CheckedTar {
@@ -179,7 +179,7 @@ async function judgeForeign(
     const tree = await surveyTar(host, path);
     return { kind: "whole", manifest: { kind: "adopted", version: 1, ...found, tree }, changed: true, edited };
   } catch (error) {
-    if (error instanceof KnownError && !host.signal.aborted) return { kind: "damaged", reason: messageOf(error) };
+    if (error instanceof DamagedTar) return { kind: "damaged", reason: messageOf(error) };
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
-import { KnownError } from "../host/errors.ts";
+import { CommandError, KnownError, messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { capture, run, start } from "../host/run.ts";
 
@@ -14,6 +14,11 @@ export interface TreeSize {
 const attributes = ["--numeric-owner", "--acls", "--selinux", "--xattrs", "--xattrs-include=*"] as const;
 const blockBytes = 4096;
 const endMarkerBytes = 1024;
+
+/** A file that is no whole tar. That a tar could not be read for another reason (tar was killed) says nothing of it. */
+export class DamagedTar extends KnownError {
+  override readonly name = "DamagedTar";
+}
 
 /** Writes the tree at `directory` with all attributes as a tar to `file`. */
 export async function packTree(host: Host, directory: string, file: FileHandle): Promise<void> {
@@ -69,8 +74,8 @@ export async function treeSize(host: Host, directory: string): Promise<TreeSize>
 }
 
 /**
- * Reads the tar at `path` to its end and returns what its tree takes when unpacked. Throws KnownError when it is no
- * tar or ends early.
+ * Reads the tar at `path` to its end and returns what its tree takes when unpacked. Throws DamagedTar when it is no tar
+ * or ends early.
  */
 export async function surveyTar(host: Host, path: string): Promise<TreeSize> {
   const file = await open(path, "r");
@@ -87,7 +92,7 @@ async function requireEndMarker(file: FileHandle, path: string): Promise<void> {
   const { size } = await file.stat();
   const end = Buffer.alloc(endMarkerBytes, 1);
   if (size >= endMarkerBytes) await file.read(end, 0, endMarkerBytes, size - endMarkerBytes);
-  if (end.some((byte) => byte !== 0)) throw new KnownError(`${path} ends early: the end marker of a tar is missing`);
+  if (end.some((byte) => byte !== 0)) throw new DamagedTar(`${path} ends early: the end marker of a tar is missing`);
 }
 
 async function listTar(host: Host, file: FileHandle): Promise<TreeSize> {
@@ -108,8 +113,17 @@ async function listTar(host: Host, file: FileHandle): Promise<TreeSize> {
       inodes += 1;
     }
   });
-  await listing.done;
+  await listing.done.catch((error: unknown) => {
+    throw isVerdict(error) ? new DamagedTar(messageOf(error), { cause: error }) : error;
+  });
   return { bytes, inodes };
+}
+
+// GNU tar ends with 2 when it met what is no tar; for want of memory, too.
+function isVerdict(error: unknown): boolean {
+  if (!(error instanceof CommandError)) return false;
+  const { exitCode, said } = error.outcome;
+  return exitCode === 2 && !/memory exhausted|Cannot allocate memory/i.test(said);
 }
 
 // `-rw-r--r-- 0/0  1234 2026-01-01 00:00 ./name`; a hard link takes nothing, a directory at least a block.

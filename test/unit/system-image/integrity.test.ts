@@ -1,0 +1,38 @@
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { openCacheFolder } from "../../../src/system-image/cache-folder.ts";
+import { openChecked } from "../../../src/system-image/integrity.ts";
+import { sh } from "../../fixtures/loop-disk.ts";
+import { fakeCommands, temporaryDirectory, testHost } from "../../fixtures/test-host.ts";
+
+const name = "cache-trixie-amd64";
+
+/** A cache with an administrator's own tar of a directory and two files, without a manifest. */
+function cacheWithTar() {
+  const tree = temporaryDirectory();
+  mkdirSync(join(tree, "etc"));
+  writeFileSync(join(tree, "etc/own"), "own\n");
+  writeFileSync(join(tree, "zeros"), Buffer.alloc(4096));
+  const folder = openCacheFolder(temporaryDirectory());
+  sh(`tar --sort=name -C "$1" -cf "$2" etc zeros`, tree, folder.tar(name));
+  return folder;
+}
+
+describe("a tar that cannot be read for a reason of the run", () => {
+  test.each([
+    ["tar is killed", "kill -KILL $$", "killed by SIGKILL"],
+    ["tar gets no memory", "echo 'tar: memory exhausted' >&2; exit 2", "memory exhausted"],
+    ["tar cannot be started", "exit 127", "not found or not runnable"],
+    ["what stands before tar fails", "exit 1", "exit status 1"],
+  ])("stays where it is: %s", async (_what, script, message) => {
+    const folder = cacheWithTar();
+    const host = testHost({ path: fakeCommands({ tar: script }).path });
+    await expect(openChecked(host, folder, name, false)).rejects.toThrow(message);
+    expect(existsSync(folder.tar(name))).toBe(true);
+    expect(host.logged()).not.toContain("damaged");
+    const opened = await openChecked(testHost(), folder, name, false);
+    expect(opened?.manifest).toMatchObject({ kind: "adopted", tree: { bytes: 12_288, inodes: 3 } });
+    await opened?.file.close();
+  });
+});
