@@ -81,32 +81,38 @@ export async function surveyTar(host: Host, path: string): Promise<TreeSize> {
   const file = await open(path, "r");
   try {
     await requireEndMarker(file, path);
-    return await listTar(host, file);
+    return await listTar(host, file, path);
   } finally {
     await file.close();
   }
 }
 
-// GNU tar accepts an archive that ends between two members without a word.
+// GNU tar accepts an archive that ends between two members without a word. That the zeros at the end are no member's own
+// is told by its listing; this costs no reading.
 async function requireEndMarker(file: FileHandle, path: string): Promise<void> {
   const { size } = await file.stat();
   const end = Buffer.alloc(endMarkerBytes, 1);
   if (size >= endMarkerBytes) await file.read(end, 0, endMarkerBytes, size - endMarkerBytes);
-  if (end.some((byte) => byte !== 0)) throw new DamagedTar(`${path} ends early: the end marker of a tar is missing`);
+  if (end.some((byte) => byte !== 0)) throw endsEarly(path);
 }
 
-async function listTar(host: Host, file: FileHandle): Promise<TreeSize> {
-  const listing = start(host, ["tar", "--list", "--verbose", "--numeric-owner", "--quoting-style=escape", "--file=-"], {
-    stdin: file.fd,
-    stdout: "pipe",
-  });
+function endsEarly(path: string): DamagedTar {
+  return new DamagedTar(`${path} ends early: the end marker of a tar is missing`);
+}
+
+const listVerbosely = ["--list", "--verbose", "--block-number", "--numeric-owner", "--quoting-style=escape"] as const;
+
+async function listTar(host: Host, file: FileHandle, path: string): Promise<TreeSize> {
+  const listing = start(host, ["tar", ...listVerbosely, "--file=-"], { stdin: file.fd, stdout: "pipe" });
   let bytes = 0;
   let inodes = 0;
+  let last = "";
   let rest = "";
   listing.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
     const lines = (rest + chunk).split("\n");
     rest = lines.pop() ?? "";
     for (const line of lines) {
+      last = line;
       const size = memberSize(line);
       if (size === undefined) continue;
       bytes += size;
@@ -116,6 +122,7 @@ async function listTar(host: Host, file: FileHandle): Promise<TreeSize> {
   await listing.done.catch((error: unknown) => {
     throw isVerdict(error) ? new DamagedTar(messageOf(error), { cause: error }) : error;
   });
+  if (!/^block \d+: \*\* Block of NULs \*\*$/.test(last)) throw endsEarly(path);
   return { bytes, inodes };
 }
 
@@ -126,10 +133,10 @@ function isVerdict(error: unknown): boolean {
   return exitCode === 2 && !/memory exhausted|Cannot allocate memory/i.test(said);
 }
 
-// `-rw-r--r-- 0/0  1234 2026-01-01 00:00 ./name`; a hard link takes nothing, a directory at least a block.
+// `block 1: -rw-r--r-- 0/0  1234 2026-01-01 00:00 ./name`; a hard link takes nothing, a directory at least a block.
 function memberSize(line: string): number | undefined {
-  const [mode = "", , size = ""] = line.split(/\s+/, 3);
-  if (mode.startsWith("h")) return undefined;
+  const [, , mode = "", , size = ""] = line.split(/\s+/, 5);
+  if (mode.startsWith("h") || mode.startsWith("*")) return undefined;
   if (mode.startsWith("d")) return blockBytes;
   return mode.startsWith("-") ? Math.ceil(Number(size) / blockBytes) * blockBytes : 0;
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { openCacheFolder } from "../../../src/system-image/cache-folder.ts";
@@ -35,4 +35,13 @@ describe("a tar that cannot be read for a reason of the run", () => {
     expect(opened?.manifest).toMatchObject({ kind: "adopted", tree: { bytes: 12_288, inodes: 3 } });
     await opened?.file.close();
   });
+});
+
+test("a tar that is cut behind a member which ends in zeros is damaged", async () => {
+  const folder = cacheWithTar();
+  const host = testHost();
+  // Three headers, the block of etc/own, the eight of zeros.
+  truncateSync(folder.tar(name), 12 * 512);
+  expect(await openChecked(host, folder, name, false)).toBeUndefined();
+  expect(host.logged()).toContain("ends early: the end marker of a tar is missing");
 });
