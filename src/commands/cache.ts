@@ -134,14 +134,15 @@ function formatList(systems: readonly CachedSystem[]): string {
 }
 
 function formatSystem(system: CachedSystem): string {
-  const { key } = system;
-  const origin =
-    key === undefined
-      ? "an administrator's own"
-      : `${key.engine}, ${String(system.packages ?? 0)} packages${key.packages.length === 0 ? "" : ` with ${key.packages.join(" ")}`}`;
   const images = system.images.map(({ path, size }) => `  image ${path} (${mebibytes(size)})\n`).join("");
   const head = `${system.path}: ${system.state}, ${String(system.ageDays)} days old, ${mebibytes(system.size)}`;
-  return `${head}\n  ${origin}\n${images}`;
+  return `${head}\n  ${formatOrigin(system)}\n${images}`;
+}
+
+function formatOrigin({ origin, key, packages = 0 }: CachedSystem): string {
+  if (origin === "unknown") return "its manifest cannot be read: the next create sets it aside and makes it anew";
+  if (key === undefined) return "an administrator's own";
+  return `${key.engine}, ${String(packages)} packages${key.packages.length === 0 ? "" : ` with ${key.packages.join(" ")}`}`;
 }
 
 function formatRefreshed(results: readonly Refreshed[]): string {

@@ -5,7 +5,7 @@ import { hasCode } from "../host/errors.ts";
 import { openCacheFolder, type CacheFolder, ownerOf } from "./cache-folder.ts";
 import type { CacheKey } from "./cache-key.ts";
 import { ageInDays, isExpired, isPinned } from "./expiry.ts";
-import { type Manifest, readManifest } from "./manifest.ts";
+import { findManifest, type FoundManifest } from "./manifest.ts";
 
 /** One cached system as `cache list` shows it. Sizes in bytes. */
 export interface CachedSystem {
@@ -15,8 +15,8 @@ export interface CachedSystem {
   readonly ageDays: number;
   /** `kept`: not writable by its owner, never expires. */
   readonly state: "valid" | "expired" | "kept";
-  /** Whose: bootstrapped by us, or put there or edited by an administrator. */
-  readonly origin: "built" | "administrator";
+  /** Whose: bootstrapped by us, or put there or edited by an administrator; `unknown`: its manifest cannot be read. */
+  readonly origin: "built" | "administrator" | "unknown";
   readonly key: CacheKey | undefined;
   readonly packages: number | undefined;
   readonly images: readonly { readonly path: string; readonly size: number }[];
@@ -41,7 +41,7 @@ async function describe(
   const path = folder.tar(name);
   const stats = await statIfThere(path);
   if (stats === undefined) return undefined;
-  const manifest = await readManifest(folder.manifest(name));
+  const manifest = await findManifest(folder.manifest(name));
   return {
     name,
     path,
@@ -53,7 +53,8 @@ async function describe(
   };
 }
 
-function originOf(manifest: Manifest | undefined): Pick<CachedSystem, "origin" | "key" | "packages"> {
+function originOf(manifest: FoundManifest): Pick<CachedSystem, "origin" | "key" | "packages"> {
+  if (manifest === "unreadable") return { origin: "unknown", key: undefined, packages: undefined };
   if (manifest?.kind !== "built") return { origin: "administrator", key: undefined, packages: undefined };
   return { origin: "built", key: manifest.key, packages: Object.keys(manifest.packages).length };
 }

@@ -62,7 +62,7 @@ export async function removeDerived(folder: CacheFolder, name: string): Promise<
   const tars = [folder.tar(name), folder.partial(folder.tar(name))];
   for (const file of await folder.files()) {
     const path = join(folder.directory, file);
-    if (ownerOf(file) === name && !tars.includes(path)) await rm(path, { force: true });
+    if (ownerOf(file) === name && !tars.includes(path)) await rm(path, { force: true, recursive: true });
   }
 }
 

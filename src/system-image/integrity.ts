@@ -6,6 +6,8 @@ import { type CacheFolder, waitForSystem } from "./cache-folder.ts";
 import { isPinnedTar, removeDerived } from "./expiry.ts";
 import {
   type FileStamp,
+  findManifest,
+  type FoundManifest,
   type Manifest,
   readManifest,
   sameNominal,
@@ -85,14 +87,20 @@ async function lockIfWritable(host: Host, folder: CacheFolder, name: string): Pr
   }
 }
 
-/** Judges an open tar against its manifest; `full` reads it whole even when it looks untouched. */
+/**
+ * Judges an open tar against its manifest; `full` reads it whole even when it looks untouched. One whose manifest is
+ * there and cannot be read is not an administrator's own, which serves every configuration: it may be ours.
+ */
 export async function judgeTar(
   host: Host,
   path: string,
   file: FileHandle,
-  manifest: Manifest | undefined,
+  manifest: FoundManifest,
   full = false,
 ): Promise<Verdict> {
+  if (manifest === "unreadable") {
+    return { kind: "damaged", reason: "its manifest cannot be read, so that what it was made for is not known" };
+  }
   const stamp = stampOf(await file.stat({ bigint: true }));
   if (manifest !== undefined && !full && sameStamp(manifest.stamp, stamp)) {
     return { kind: "whole", manifest, changed: false, edited: false };
@@ -147,7 +155,7 @@ async function checkedManifest(
   name: string,
   file: FileHandle,
 ): Promise<Manifest | undefined> {
-  const verdict = await judgeTar(host, folder.tar(name), file, await readManifest(folder.manifest(name)));
+  const verdict = await judgeTar(host, folder.tar(name), file, await findManifest(folder.manifest(name)));
   if (verdict.kind === "damaged") {
     await setAside(host, folder, name, verdict.reason);
     return undefined;

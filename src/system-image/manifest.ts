@@ -45,16 +45,26 @@ export const manifestSchema = z.discriminatedUnion("kind", [
 export type Manifest = z.infer<typeof manifestSchema>;
 export type BuiltManifest = Extract<Manifest, { kind: "built" }>;
 
-/** Reads a manifest; undefined when there is none or none that this version understands. */
-export async function readManifest(path: string): Promise<Manifest | undefined> {
+/** What lies where the manifest of a tar belongs; undefined: nothing, so that the tar is an administrator's own. */
+export type FoundManifest = Manifest | "unreadable" | undefined;
+
+/** Reads a manifest. `"unreadable"` is one that this version does not understand, or what is no manifest at all. */
+export async function findManifest(path: string): Promise<FoundManifest> {
   let text: string;
   try {
     text = await readFile(path, "utf8");
   } catch (error) {
     if (hasCode(error, "ENOENT")) return undefined;
+    if (hasCode(error, "EISDIR")) return "unreadable";
     throw error;
   }
-  return manifestSchema.safeParse(parseJson(text)).data;
+  return manifestSchema.safeParse(parseJson(text)).data ?? "unreadable";
+}
+
+/** Reads a manifest where it does not matter why there is none: undefined as well for one that cannot be read. */
+export async function readManifest(path: string): Promise<Manifest | undefined> {
+  const found = await findManifest(path);
+  return found === "unreadable" ? undefined : found;
 }
 
 /** Writes a manifest in one step: a reader sees the old one or the new one. */

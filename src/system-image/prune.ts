@@ -33,7 +33,7 @@ export async function pruneCaches(host: Host, config: Config): Promise<Pruned> {
     if (lock === undefined) continue;
     const path = join(folder.directory, file);
     if (file.endsWith(".damaged") && (await isPinnedTar(path))) continue;
-    await rm(path, { force: true });
+    await rm(path, { force: true, recursive: true });
     files.push(file);
   }
   return { expired, files, packages: await pruneDebs(folder.debs, config.debsCacheSizeMiB) };

@@ -7,7 +7,7 @@ import type { Host } from "../host/host.ts";
 import { type CacheFolder, openCacheFolder, ownerOf } from "./cache-folder.ts";
 import { imageSha256, openImage } from "./image-file.ts";
 import { judgeTar, setAside } from "./integrity.ts";
-import { readManifest } from "./manifest.ts";
+import { findManifest } from "./manifest.ts";
 import { lockForWork } from "./rebuild.ts";
 
 /** What a full read of one file found. */
@@ -51,7 +51,7 @@ async function verifyTar(host: Host, folder: CacheFolder, name: string): Promise
   });
   if (file === undefined) return [];
   try {
-    const verdict = await judgeTar(host, path, file, await readManifest(folder.manifest(name)), true);
+    const verdict = await judgeTar(host, path, file, await findManifest(folder.manifest(name)), true);
     if (verdict.kind === "whole") return [{ path, outcome: verdict.edited ? "edited" : "whole" }];
     await setAside(host, folder, name, verdict.reason);
     return [{ path, outcome: "damaged", reason: verdict.reason }];

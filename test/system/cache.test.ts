@@ -315,6 +315,17 @@ describe("integrity", () => {
     expect(runs()).toBe(1);
   });
 
+  test("a tar whose manifest cannot be read serves nobody and is made anew; without any manifest it is somebody's own", async () => {
+    await acquire();
+    truncateSync(manifest, 100);
+    expect(await acquire()).toContain(tar);
+    expect(runs()).toBe(2);
+    expect(JSON.parse(readFileSync(manifest, "utf8"))).toMatchObject({ kind: "built" });
+    rmSync(manifest);
+    expect(await acquire({ extraPackages: ["less"] })).toContain(tar);
+    expect(runs()).toBe(2);
+  });
+
   test("who has to wait before a tar can be judged says so", async () => {
     ownTar(tar);
     const lock = await lockSystem(host, openCacheFolder(cacheDir), "cache-trixie-amd64", "try");

@@ -2,7 +2,10 @@ import { existsSync, mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { openCacheFolder } from "../../../src/system-image/cache-folder.ts";
+import { listCaches } from "../../../src/system-image/cache-list.ts";
 import { openChecked } from "../../../src/system-image/integrity.ts";
+import { verifyCaches } from "../../../src/system-image/verify-caches.ts";
+import { testConfig } from "../../fixtures/config.ts";
 import { sh } from "../../fixtures/loop-disk.ts";
 import { fakeCommands, temporaryDirectory, testHost } from "../../fixtures/test-host.ts";
 
@@ -44,4 +47,38 @@ test("a tar that is cut behind a member which ends in zeros is damaged", async (
   truncateSync(folder.tar(name), 12 * 512);
   expect(await openChecked(host, folder, name, false)).toBeUndefined();
   expect(host.logged()).toContain("ends early: the end marker of a tar is missing");
+});
+
+describe("a tar beside a manifest that cannot be read", () => {
+  // undefined: a directory.
+  const manifests = [
+    ["empty", ""],
+    ["cut off", '{ "kind": "built", "version": 1, "sha'],
+    ["binary", Buffer.from([0xff, 0, 0x80, 0x0a])],
+    ["of a later version", '{ "kind": "built", "version": 99 }'],
+    ["a directory", undefined],
+  ] as const;
+
+  function put(path: string, content: string | Buffer | undefined): void {
+    if (content === undefined) mkdirSync(join(path, "inside"), { recursive: true });
+    else writeFileSync(path, content);
+  }
+
+  test.each(manifests)("is nobody's own: set aside, and listed as such before (%s)", async (_what, content) => {
+    const folder = cacheWithTar();
+    put(folder.manifest(name), content);
+    expect(await listCaches(testConfig(folder.directory))).toMatchObject([{ name, origin: "unknown", key: undefined }]);
+    const host = testHost();
+    expect(await openChecked(host, folder, name, false)).toBeUndefined();
+    expect(host.logged()).toMatch(/warning: .* is damaged \(its manifest cannot be read.*: set aside as .*\.damaged\n/);
+    expect(await folder.files()).toEqual([`${name}.tar.damaged`, "locks"]);
+  });
+
+  test.each(manifests)("is damaged for verify, too (%s)", async (_what, content) => {
+    const folder = cacheWithTar();
+    put(folder.manifest(name), content);
+    expect(await verifyCaches(testHost(), testConfig(folder.directory))).toMatchObject([
+      { path: folder.tar(name), outcome: "damaged" },
+    ]);
+  });
 });
