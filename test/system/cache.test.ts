@@ -470,7 +470,7 @@ test("refresh lets expire what nobody asked for in 90 days, until somebody does"
   expect(await refresh()).toBe("rebuilt");
   utimesSync(used, daysAgo(91.5), daysAgo(91.5));
   age(13);
-  expect(await ensureCached(host, wantedSystem(config(), needs), false)).toBe(false);
+  expect(await ensureCached(host, wantedSystem(config(), needs), false)).toMatchObject({ built: false });
   expect(await refresh()).toBe("rebuilt");
   // A cache of an earlier version, or copied here: the days begin to count.
   rmSync(used);
