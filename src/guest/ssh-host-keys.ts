@@ -6,17 +6,22 @@ import { generateSshKey, type SshKeyType } from "./ssh-key.ts";
 const types: readonly SshKeyType[] = ["rsa", "ecdsa", "ed25519"];
 
 /**
- * Gives a new guest SSH host keys of its own, where openssh-server is there, and logs their fingerprints so that the
- * first login can be verified. Made here, without a program of the guest or a private key on the node's disk; Debian's
- * sshd makes none when it starts.
+ * Gives a new guest SSH host keys of its own, where openssh-server or dropbear is there, and logs their fingerprints so
+ * that the first login can be verified. Made here, without a program of the guest or a private key on the node's disk;
+ * neither server, as Debian has them, makes any when it starts.
  */
 export async function writeSshHostKeys(host: Host, files: RootedFiles, name: string): Promise<void> {
-  if (!(await files.exists("/usr/sbin/sshd"))) return;
-  const keys = await Promise.all(types.map((type) => generateSshKey(type, `root@${name}`)));
-  for (const [index, key] of keys.entries()) {
-    const file = `/etc/ssh/ssh_host_${types[index] ?? ""}_key`;
-    await files.write(file, key.privateKey, { mode: 0o600 });
-    await files.write(`${file}.pub`, key.publicKey, { mode: 0o644 });
-    host.log.info(`SSH host key ${key.fingerprint}`);
+  const [sshd, dropbear] = [await files.exists("/usr/sbin/sshd"), await files.exists("/usr/sbin/dropbear")];
+  if (!sshd && !dropbear) return;
+  const keys = await Promise.all(
+    types.map(async (type) => ({ type, ...(await generateSshKey(type, `root@${name}`)) })),
+  );
+  for (const { type, privateKey, publicKey, dropbearKey, fingerprint } of keys) {
+    if (sshd) {
+      await files.write(`/etc/ssh/ssh_host_${type}_key`, privateKey, { mode: 0o600 });
+      await files.write(`/etc/ssh/ssh_host_${type}_key.pub`, publicKey, { mode: 0o644 });
+    }
+    if (dropbear) await files.write(`/etc/dropbear/dropbear_${type}_host_key`, dropbearKey, { mode: 0o600 });
+    host.log.info(`SSH host key ${fingerprint}`);
   }
 }

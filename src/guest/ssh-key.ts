@@ -3,10 +3,12 @@ import { promisify } from "node:util";
 
 export type SshKeyType = "rsa" | "ecdsa" | "ed25519";
 
-/** A key pair in the form of sshd's files. */
+/** A key pair in the forms of sshd's and dropbear's files. */
 export interface SshKey {
   /** Text of the private file. PEM for rsa and ecdsa, which sshd before 6.5 reads too. */
   readonly privateKey: string;
+  /** The private file of dropbear, which reads no other. */
+  readonly dropbearKey: Buffer;
   /** The line of the public file. */
   readonly publicKey: string;
   /** As `ssh-keygen -l` prints it. */
@@ -20,25 +22,32 @@ export async function generateSshKey(type: SshKeyType, comment: string): Promise
   switch (type) {
     case "rsa": {
       const { publicKey, privateKey } = await generatePair("rsa", { modulusLength: 3072 });
-      return sshKey(rsaBlob(publicKey), pem(privateKey, "pkcs1"), comment);
+      const secret = (["d", "p", "q"] as const).map((name) => integer(parameter(privateKey, name)));
+      const blob = rsaBlob(publicKey);
+      return sshKey(blob, concat(blob, ...secret), pem(privateKey, "pkcs1"), comment);
     }
     case "ecdsa": {
       const { publicKey, privateKey } = await generatePair("ec", { namedCurve: "prime256v1" });
-      return sshKey(ecdsaBlob(publicKey), pem(privateKey, "sec1"), comment);
+      const blob = ecdsaBlob(publicKey);
+      return sshKey(blob, concat(blob, integer(parameter(privateKey, "d"))), pem(privateKey, "sec1"), comment);
     }
     case "ed25519": {
       const { publicKey, privateKey } = await generatePair("ed25519");
       const blob = concat(text("ssh-ed25519"), field(parameter(publicKey, "x")));
-      return sshKey(blob, opensshPrivateKey(privateKey, blob, comment), comment);
+      const both = field(Buffer.concat([parameter(privateKey, "d"), parameter(publicKey, "x")]));
+      return sshKey(blob, concat(text("ssh-ed25519"), both), opensshPrivateKey(privateKey, blob, comment), comment);
     }
   }
 }
 
-function sshKey(blob: Buffer, privateKey: string, comment: string): SshKey {
+// Dropbear's: the public blob with the secret numbers behind it, of ed25519 both halves in one field; signkey.c, rsa.c,
+// ecdsa.c and ed25519.c in its sources.
+function sshKey(blob: Buffer, dropbearKey: Buffer, privateKey: string, comment: string): SshKey {
   const type = blob.subarray(4, 4 + blob.readUInt32BE()).toString();
   const digest = createHash("sha256").update(blob).digest("base64").replace(/=+$/, "");
   return {
     privateKey,
+    dropbearKey,
     publicKey: `${type} ${blob.toString("base64")} ${comment}\n`,
     fingerprint: `SHA256:${digest} (${type})`,
   };
@@ -83,7 +92,7 @@ function opensshPrivateKey(key: KeyObject, blob: Buffer, comment: string): strin
   return `-----BEGIN OPENSSH PRIVATE KEY-----\n${lines.join("\n")}\n-----END OPENSSH PRIVATE KEY-----\n`;
 }
 
-function parameter(key: KeyObject, name: "n" | "e" | "x" | "y" | "d"): Buffer {
+function parameter(key: KeyObject, name: "n" | "e" | "x" | "y" | "d" | "p" | "q"): Buffer {
   return Buffer.from(key.export({ format: "jwk" })[name] ?? "", "base64url");
 }
 

@@ -4,6 +4,7 @@ import type { RootedFiles } from "../host/rooted-files.ts";
 /** Files by which two guests from one image would be taken for one: keys, seeds, names of the node's network cards. */
 const identityFiles: readonly { readonly directory: string; readonly pattern: RegExp }[] = [
   { directory: "/etc/ssh", pattern: /^ssh_host_.*_key(?:\.pub)?$/ },
+  { directory: "/etc/dropbear", pattern: /^dropbear_.*_host_key(?:\.pub)?$/ },
   { directory: "/etc/udev/rules.d", pattern: /^(?:\d+-|z\d+_)persistent-(?:net|cd)\.rules$/ },
   { directory: "/var/lib/dbus", pattern: /^machine-id$/ },
   { directory: "/var/lib/systemd", pattern: /^(?:random-seed|credential\.secret)$/ },

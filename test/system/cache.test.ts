@@ -42,6 +42,7 @@ const fakeDebootstrap = `
   mkdir -p "$tree/var/lib/dpkg" "$tree/etc/ssh" "$tree/var/lib/systemd" "$tree/etc/apt" "$tree/usr/sbin"
   date +%s%N >"$tree/etc/debian_version"
   printf 'Package: base\\nStatus: install ok installed\\nVersion: 1\\n' >"$tree/var/lib/dpkg/status"
+  mkdir "$tree/etc/dropbear"; echo key >"$tree/etc/dropbear/dropbear_rsa_host_key"
   echo key >"$tree/etc/ssh/ssh_host_rsa_key"; echo id >"$tree/etc/machine-id"; echo seed >"$tree/var/lib/systemd/random-seed"
   printf '#!/bin/sh\\nexit 101\\n' >"$tree/usr/sbin/policy-rc.d"`;
 
@@ -104,7 +105,7 @@ describe("a cold start", () => {
     expect(statSync(tar).mode & 0o777).toBe(0o644);
     expect(fileIn(tar, "etc/machine-id")).toBe("");
     const members = sh(`tar -tf "$1"`, tar);
-    expect(members).not.toMatch(/ssh_host|random-seed|policy-rc/);
+    expect(members).not.toMatch(/ssh_host|rsa_host_key|random-seed|policy-rc/);
     expect(JSON.parse(readFileSync(manifest, "utf8"))).toMatchObject({
       kind: "built",
       key: { suite: "trixie", arch: "amd64", engine: "debootstrap" },

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { createPrivateKey, createPublicKey } from "node:crypto";
-import { statSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { writeSshHostKeys } from "../../../src/guest/ssh-host-keys.ts";
@@ -23,6 +23,29 @@ describe.each(["rsa", "ecdsa", "ed25519"] as const)("a key of type %s", (type) =
       expect(keygen("-l", "-f", `${file}.pub`)).toContain(key.fingerprint.split(" ")[0]);
     },
   );
+
+  test.runIf(commandExists("dropbearkey"))(
+    "is one that dropbear reads, with the same public key (needs dropbearkey)",
+    async () => {
+      const key = await generateSshKey(type, "root@web");
+      const file = join(temporaryDirectory(), "key");
+      writeFileSync(file, key.dropbearKey, { mode: 0o600 });
+      const said = execFileSync("dropbearkey", ["-y", "-f", file], { encoding: "utf8" });
+      expect(said).toContain(key.publicKey.split(" ").slice(0, 2).join(" "));
+    },
+  );
+});
+
+test("gives a guest with dropbear keys in its own form", async () => {
+  const guest = guestTree({ "usr/sbin/dropbear": "", "etc/dropbear/run": "" });
+  await writeSshHostKeys(testHost(), guest.files, "web.example.com");
+  for (const [type, name] of Object.entries({ rsa: "ssh-rsa", ecdsa: "ecdsa-sha2-nistp256", ed25519: "ssh-ed25519" })) {
+    const file = join(guest.root, `etc/dropbear/dropbear_${type}_host_key`);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    const key = readFileSync(file);
+    expect(key.subarray(4, 4 + key.readUInt32BE()).toString()).toBe(name);
+  }
+  expect(await guest.files.list("/etc/ssh")).toEqual([]);
 });
 
 test("writes rsa and ecdsa as PEM that fits the public key", async () => {
