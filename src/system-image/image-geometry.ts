@@ -1,8 +1,11 @@
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import type { Config } from "../config/config.ts";
 import type { BlockDevice } from "../devices/block-device.ts";
 import { filesystemArguments } from "../devices/filesystem.ts";
+import { hasCode } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
-import { capture } from "../host/run.ts";
+import { run } from "../host/run.ts";
 import type { SystemNeeds } from "./cache-key.ts";
 
 /** The filesystem an image holds: what must not differ from what mkfs would make on the target itself. */
@@ -12,6 +15,10 @@ export interface ImageGeometry {
   readonly features: readonly string[];
   /** Bytes of disk for each inode. */
   readonly inodeRatio: number;
+  /** The version of mke2fs as it tells it: what it does of itself. */
+  readonly program: string;
+  /** SHA-256 of mke2fs.conf: it says more (size of inodes, features, flags) than a dry run does. */
+  readonly settings: string;
 }
 
 /** Images have this block size only: smaller ones belong to disks below 512 MiB, which are quickly filled by tar. */
@@ -52,11 +59,10 @@ export async function planFilesystem(
   if (type === "xfs" || type === "btrfs") return undefined;
   const features = filesystemArguments(type, config.suite, { bootloader: needs.bootloader });
   const where = place(facts);
-  const dryRun = parseDryRun(
-    await capture(host, ["mke2fs", "-n", "-v", "-F", "-t", type, ...features, ...where], {
-      brief: !where.includes(facts.device),
-    }),
-  );
+  const { stdout, said } = await run(host, ["mke2fs", "-n", "-v", "-F", "-t", type, ...features, ...where], {
+    brief: !where.includes(facts.device),
+  });
+  const dryRun = parseDryRun(stdout);
   if (dryRun?.blockSize !== imageBlockSize) return undefined;
   const ratio = (dryRun.blocks * dryRun.blockSize) / dryRun.inodes;
   const inodeRatio = 2 ** Math.round(Math.log2(ratio));
@@ -65,7 +71,23 @@ export async function planFilesystem(
     ...(dryRun.stride === 0 ? [] : [`stride=${String(dryRun.stride)}`]),
     ...(dryRun.stripeWidth === 0 ? [] : [`stripe_width=${String(dryRun.stripeWidth)}`]),
   ];
-  return { geometry: { type, features, inodeRatio }, tuning: stripes.length === 0 ? [] : ["-E", stripes.join(",")] };
+  const program = /^mke2fs \d.*$/m.exec(said)?.[0] ?? "";
+  return {
+    geometry: { type, features, inodeRatio, program, settings: await settingsSha256() },
+    tuning: stripes.length === 0 ? [] : ["-E", stripes.join(",")],
+  };
+}
+
+// No other file: our commands do not inherit a MKE2FS_CONFIG.
+const settingsFile = "/etc/mke2fs.conf";
+
+/** Without the file mke2fs has settings of its own, as with an empty one. */
+async function settingsSha256(): Promise<string> {
+  const bytes = await readFile(settingsFile).catch((error: unknown) => {
+    if (hasCode(error, "ENOENT")) return "";
+    throw error;
+  });
+  return createHash("sha256").update(bytes).digest("hex");
 }
 
 // On the device only where it has more to tell than its size: even a dry run flushes it, and that waits for all that

@@ -38,11 +38,11 @@ export async function imageOf(
   const block = readBlockDevice(device);
   if (!config.imageCache || block.sizeBytes > largestDevice || block.physicalSectorSize > imageBlockSize)
     return undefined;
-  const plan = await planFilesystem(host, config, needs, { device, ...block });
-  if (plan === undefined) return undefined;
-  const { geometry, tuning } = plan;
-  const variant = imageVariant(tar, geometry);
   try {
+    const plan = await planFilesystem(host, config, needs, { device, ...block });
+    if (plan === undefined) return undefined;
+    const { geometry, tuning } = plan;
+    const variant = imageVariant(tar, geometry);
     const image =
       (await openTrusted(host, wanted, tar, variant)) ?? (await makeImage(host, wanted, tar, geometry, variant));
     if (image !== undefined && image.header.bytes <= block.sizeBytes)

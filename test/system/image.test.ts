@@ -370,6 +370,54 @@ test.each(["orphan_file", "orphan_file,metadata_csum_seed"])(
   },
 );
 
+/** Installs as {@link install} does, in a process of its own for which `settings` is /etc/mke2fs.conf. */
+function installWith(settings: string, device: string, cacheDir: string): void {
+  const directory = temporaryDirectory();
+  const script = join(directory, "install.mts");
+  const config = join(directory, "mke2fs.conf");
+  const source = new URL("../../src/system-image/acquire.ts", import.meta.url).pathname;
+  writeFileSync(config, settings);
+  writeFileSync(
+    script,
+    `import { acquireSystem } from ${JSON.stringify(source)};
+     import { createLog } from ${JSON.stringify(source.replace("system-image/acquire", "host/log"))};
+     import { openJournal } from ${JSON.stringify(source.replace("system-image/acquire", "host/journal"))};
+     const [path, runDir, config, needs, device] = JSON.parse(process.argv[2]);
+     const log = createLog({ write: () => undefined });
+     const host = { path, runDir, log, signal: new AbortController().signal, journal: openJournal(runDir) };
+     await using system = await acquireSystem(host, config, needs);
+     await using target = await system.populate(device);`,
+  );
+  const needs = { packages: [], filesystem: "ext4", bootloader: "none" };
+  const path = "/usr/sbin:/usr/bin:/sbin:/bin";
+  const argument = JSON.stringify([path, join(directory, "run"), testConfig(cacheDir), needs, device]);
+  sh(
+    `unshare --mount --propagation private bash -euc 'mount --bind "$1" /etc/mke2fs.conf; exec node_modules/.bin/tsx "$2" "$3"' \
+      bash "$@"`,
+    config,
+    script,
+    argument,
+  );
+}
+
+test("after a change of mke2fs.conf another image is made, and the one of before is used when it is as before", async () => {
+  const host = testHost();
+  const cacheDir = join(host.directory, "cache");
+  seedCache(cacheDir);
+  const device = loopOn(diskFile(join(host.directory, "disk"), 2 * gibibyte));
+  const images = (): readonly string[] => readdirSync(cacheDir).filter((name) => name.endsWith(".img"));
+  const inodeSize = (): string => sh(`dumpe2fs -h "$1" 2>/dev/null | sed -n 's/^Inode size:[[:space:]]*//p'`, device);
+  await install(device, { cacheDir, filesystem: "ext4", host });
+  expect(inodeSize()).toBe("256");
+  const settings = readFileSync("/etc/mke2fs.conf", "utf8");
+  installWith(settings.replace("inode_size = 256", "inode_size = 512"), device, cacheDir);
+  expect(inodeSize()).toBe("512");
+  expect(images()).toHaveLength(2);
+  installWith(settings, device, cacheDir);
+  expect(inodeSize()).toBe("256");
+  expect(images()).toHaveLength(2);
+});
+
 test("nothing that the disk held before is left of it, but at its end, which is wiped before", async () => {
   const host = testHost();
   const cacheDir = join(host.directory, "cache");

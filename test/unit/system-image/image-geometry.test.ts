@@ -31,9 +31,9 @@ const device: DeviceFacts = {
   optimalIoBytes: 0,
 };
 
-async function plan(said: string, facts: Partial<DeviceFacts> = {}, filesystem: "ext4" | "xfs" = "ext4") {
+async function plan(said: string, facts: Partial<DeviceFacts> = {}, filesystem: "ext4" | "xfs" = "ext4", version = "") {
   const setpriv = 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"';
-  const fake = fakeCommands({ mke2fs: `cat <<'END'\n${said}\nEND`, setpriv });
+  const fake = fakeCommands({ mke2fs: `cat <<'END'\n${said}\nEND\necho '${version}' >&2`, setpriv });
   const host = testHost({ path: fake.path });
   const needs = { packages: [], filesystem, bootloader: "none" } as const;
   const found = await planFilesystem(host, testConfig("/nonexistent", { filesystem }), needs, { ...device, ...facts });
@@ -46,6 +46,16 @@ test("a device that tells nothing but its size is not touched by the dry run", a
   expect(guarded).toBe(false);
   expect(found).toMatchObject({ geometry: { type: "ext4", inodeRatio: 16384 }, tuning: [] });
   expect(calls).toEqual([expect.stringMatching(/^mke2fs -n -v -F -t ext4 .*\/dev\/null 2097152k$/)]);
+});
+
+test("another version of mke2fs makes another geometry", async () => {
+  const geometries = [];
+  for (const version of ["1.47.0 (5-Feb-2023)", "1.47.2 (1-Jan-2025)", "1.47.2 (1-Jan-2025)"]) {
+    const { found } = await plan(words(524288, 4096, 131072), {}, "ext4", `mke2fs ${version}`);
+    geometries.push(found?.geometry);
+  }
+  expect(geometries[0]).not.toEqual(geometries[1]);
+  expect(geometries[1]).toEqual(geometries[2]);
 });
 
 test.each([{ minimumIoBytes: 65536 }, { optimalIoBytes: 262144 }])(
