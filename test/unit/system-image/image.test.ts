@@ -62,6 +62,15 @@ async function packed(directory: string) {
   return { path, blocks };
 }
 
+/** An image in which one text of the header was replaced by another. */
+async function openEdited(before: string, after: string) {
+  const { path } = await packed(temporaryDirectory());
+  const text = (await readFile(path)).toString("latin1");
+  expect(text).toContain(before);
+  await writeFile(path, text.replace(before, after), "latin1");
+  return await open(path, "r");
+}
+
 describe("an image file", () => {
   test.each([
     ["structure", [1, 0xff, 0xff, 0xff, 0, 0xff, 4]],
@@ -99,11 +108,7 @@ describe("an image file", () => {
     ["its extents", '"contents":[[2,2]]', '"contents":[[1,2]]'],
     ["what it is made from", '"tar":"abc"', '"tar":"abd"'],
   ])("has another checksum with another byte in its header (%s)", async (_what, before, after) => {
-    const { path } = await packed(temporaryDirectory());
-    const text = (await readFile(path)).toString("latin1");
-    expect(text).toContain(before);
-    await writeFile(path, text.replace(before, after), "latin1");
-    const file = await open(path, "r");
+    const file = await openEdited(before, after);
     const image = await openImage(file);
     expect(await imageSha256(image)).not.toBe(image.sha256);
     await file.close();
@@ -114,11 +119,7 @@ describe("an image file", () => {
     ["lie outside of the filesystem", '"zeros":[[5,1]]', '"zeros":[[7,1]]'],
     ["are empty", '"zeros":[[5,1]]', '"zeros":[[5,0]]'],
   ])("is refused when extents %s", async (_what, before, after) => {
-    const { path } = await packed(temporaryDirectory());
-    const text = (await readFile(path)).toString("latin1");
-    expect(text).toContain(before);
-    await writeFile(path, text.replace(before, after), "latin1");
-    const file = await open(path, "r");
+    const file = await openEdited(before, after);
     await expect(openImage(file)).rejects.toThrow("its header cannot be read");
     await file.close();
   });
