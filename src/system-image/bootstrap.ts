@@ -84,7 +84,7 @@ async function runEngine(
   };
   await mkdir(place.tree, { recursive: true, mode: 0o755 });
   if (config.bootstrap === "mmdebstrap") {
-    await runMmdebstrap(host, config, task);
+    await runMmdebstrap(host, config, { ...task, temporary: place.downloads });
   } else {
     await spareSyncs(wanted, place.tree);
     await runDebootstrap(host, config, { ...task, log: place.log, script: fetched?.script });

@@ -13,6 +13,8 @@ export interface MmdebstrapTask {
   readonly checkSignatures: boolean;
   readonly packages: readonly string[];
   readonly options: readonly string[];
+  /** Directory for its own temporary files, which stay when it is ended; undefined: its default. */
+  readonly temporary: string | undefined;
 }
 
 /** Runs mmdebstrap to its end. Throws KnownError with its last words. */
@@ -22,7 +24,8 @@ export async function runMmdebstrap(host: Host, config: Config, task: Mmdebstrap
   const command = start(host, ["sh", "-c", 'exec "$@" 2>&1', "mmdebstrap", ...argv], {
     isolated: true,
     stdout: "pipe",
-    env: engineEnvironment(config),
+    // In the tree it is unset by mmdebstrap.
+    env: { ...(task.temporary === undefined ? {} : { TMPDIR: task.temporary }), ...engineEnvironment(config) },
   });
   let rest = "";
   command.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
@@ -48,7 +51,10 @@ export async function runMmdebstrap(host: Host, config: Config, task: Mmdebstrap
  * The command line for one task. `important` is what debootstrap installs; one apt line with one suite, as debootstrap
  * writes it: of itself mmdebstrap would add the updates and security suites of a stable release.
  */
-export function mmdebstrapArgv(config: Config, task: MmdebstrapTask): readonly [string, ...string[]] {
+export function mmdebstrapArgv(
+  config: Config,
+  task: Omit<MmdebstrapTask, "temporary">,
+): readonly [string, ...string[]] {
   const { directory, mirror, keyring, checkSignatures, packages, options } = task;
   const components = config.components.length === 0 ? "main" : config.components.join(" ");
   const trust = checkSignatures ? "" : "[trusted=yes] ";

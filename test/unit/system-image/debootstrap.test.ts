@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { debootstrapArgv, runDebootstrap } from "../../../src/system-image/debootstrap.ts";
 import { readDebootstrapProgress } from "../../../src/system-image/debootstrap-progress.ts";
 import { engineEnvironment } from "../../../src/system-image/engine-environment.ts";
-import { mmdebstrapArgv } from "../../../src/system-image/mmdebstrap.ts";
+import { mmdebstrapArgv, runMmdebstrap } from "../../../src/system-image/mmdebstrap.ts";
 import { createLog } from "../../../src/host/log.ts";
 import { testConfig } from "../../fixtures/config.ts";
 import { fakeCommands, temporaryDirectory, testHost } from "../../fixtures/test-host.ts";
@@ -60,6 +60,21 @@ describe("the command line of debootstrap", () => {
     ]);
     expect(debootstrapArgv(config, { ...task, log: "", checkSignatures: false })).toContain("--no-check-gpg");
   });
+});
+
+test.each([
+  ["/scratch", {}, "/scratch"],
+  [undefined, {}, "none"],
+  ["/scratch", { TMPDIR: "/srv/tmp" }, "/srv/tmp"],
+])("mmdebstrap's temporary files go to %s, but settings that export %j win", async (temporary, exported, expected) => {
+  // Without root there are no namespaces: the command that follows `--` is run.
+  const unshare = 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"';
+  const fake = fakeCommands({ unshare, mmdebstrap: 'echo "in ${TMPDIR-none}"; exit 1' });
+  const failure = runMmdebstrap(testHost({ path: fake.path }), testConfig("/cache", { exported }), {
+    ...task,
+    temporary,
+  });
+  await expect(failure).rejects.toThrow(`in ${expected}`);
 });
 
 describe("the command line of mmdebstrap", () => {
