@@ -1,4 +1,4 @@
-import { admin } from "../src/commands/admin.ts";
+import { admin } from "../src/commands/admin/program.ts";
 import { runScript } from "../src/commands/run-script.ts";
 import { answer } from "../src/host/standard-output.ts";
 

@@ -1,9 +1,9 @@
 import type { Config } from "../config/config.ts";
 import { attachWithSwap, type Disk } from "../devices/disk.ts";
 import { type LayoutOptions, layOutDisk, rootBytes, type RootDevice } from "../devices/lay-out.ts";
-import type { MountedFilesystem } from "../devices/mount.ts";
-import { makeSwap, type Swap } from "../devices/swap.ts";
-import { bootPackages, checkBootLoader, decideBootLoader, installBootLoader } from "../guest/boot-loader.ts";
+import type { MountedFilesystem } from "../devices/attach/mount.ts";
+import { makeSwap, type Swap } from "../filesystems/swap.ts";
+import { bootPackages, checkBootLoader, decideBootLoader, installBootLoader } from "../guest/boot/boot-loader.ts";
 import { configureGuest } from "../guest/configure.ts";
 import { findHooks, hookEnvironment, runHooks } from "../guest/hooks.ts";
 import { allAcquired } from "../host/disposal.ts";

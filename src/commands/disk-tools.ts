@@ -1,7 +1,7 @@
 import type { Config } from "../config/config.ts";
 import type { Tool } from "../host/tools.ts";
 import type { CreateRequest, ImportRequest } from "../os-api/request.ts";
-import type { Manifest } from "../stream/manifest.ts";
+import type { Manifest } from "../stream/format/manifest.ts";
 
 const always = fromPackage(
   "util-linux",

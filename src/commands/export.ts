@@ -1,23 +1,23 @@
 import { accessSync, constants, realpathSync, statSync } from "node:fs";
 import type { Config } from "../config/config.ts";
-import { readBlockDevice } from "../devices/block-device.ts";
+import { readBlockDevice } from "../devices/kernel/block-device.ts";
 import { attachDisk, type Disk } from "../devices/disk.ts";
 import { KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { requireTools, type Tool } from "../host/tools.ts";
 import type { ExportRequest } from "../os-api/request.ts";
-import { compressionTools } from "../stream/compression.ts";
-import { openOutput, type OutputSink } from "../stream/compressor.ts";
-import { type DiskContent, openContent } from "../stream/disk-content.ts";
-import { requireDumpable, writeDump } from "../stream/export-dump.ts";
-import { prepareRaw } from "../stream/export-raw.ts";
-import { type PreparedContent, prepareTree } from "../stream/export-tree.ts";
-import { type Manifest, manifestVersion } from "../stream/manifest.ts";
-import { createMeter, mebibytes } from "../stream/meter.ts";
-import { reportSize } from "../stream/size-report.ts";
-import { beginStream } from "../stream/stream-writer.ts";
+import { compressionTools } from "../stream/pipe/compression.ts";
+import { openOutput, type OutputSink } from "../stream/pipe/output.ts";
+import { type DiskContent, openContent } from "../stream/export/disk-content.ts";
+import { requireDumpable, writeDump } from "../stream/export/export-dump.ts";
+import { prepareRaw } from "../stream/export/export-raw.ts";
+import { type PreparedContent, prepareTree } from "../stream/export/export-tree.ts";
+import { type Manifest, manifestVersion } from "../stream/format/manifest.ts";
+import { createMeter, mebibytes } from "../stream/pipe/meter.ts";
+import { reportSize } from "../stream/pipe/size-report.ts";
+import { beginStream } from "../stream/format/stream-writer.ts";
 import { toolName } from "../stream/tool-name.ts";
-import { measureTree } from "../stream/tree-survey.ts";
+import { measureTree } from "../stream/tree/survey.ts";
 import { say } from "./summary.ts";
 
 /** Where the backup goes; default stdout. */

@@ -1,17 +1,17 @@
 import type { Config } from "../config/config.ts";
 import { attachDisk, type Disk } from "../devices/disk.ts";
-import { probeFilesystem } from "../devices/filesystem.ts";
+import { probeFilesystem } from "../filesystems/make.ts";
 import { openLayout } from "../devices/lay-out.ts";
-import { mountFilesystem } from "../devices/mount.ts";
-import { findMentions } from "../guest/mentions.ts";
-import { planRenaming, type Renaming } from "../guest/renaming.ts";
-import type { NameChange } from "../guest/rename-names.ts";
+import { mountFilesystem } from "../devices/attach/mount.ts";
+import { findMentions } from "../guest/rename/mentions.ts";
+import { planRenaming, type Renaming } from "../guest/rename/renaming.ts";
+import type { NameChange } from "../guest/rename/names.ts";
 import { KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { printable } from "../host/printable.ts";
 import { openRoot, type RootedFiles } from "../host/rooted-files.ts";
 import type { RenameRequest } from "../os-api/request.ts";
-import { readFailedImportMark } from "../stream/failed-import.ts";
+import { readFailedImportMark } from "../stream/restore/failed-import.ts";
 import { say } from "./summary.ts";
 
 /**

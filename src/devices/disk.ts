@@ -5,11 +5,11 @@ import { allAcquired, type Owned, ReleaseStack } from "../host/disposal.ts";
 import { hasCode, KnownError, messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { acquireLock, type Lock } from "../host/lock.ts";
-import { readBlockDevice } from "./block-device.ts";
-import { fileKey } from "./file-key.ts";
+import { readBlockDevice } from "./kernel/block-device.ts";
+import { fileKey } from "./kernel/file-key.ts";
 import { type DiskIdentity, type NamedDisk, refuseDisksInUse } from "./in-use.ts";
-import { attachLoop } from "./loop.ts";
-import { syncFile } from "./sync.ts";
+import { attachLoop } from "./attach/loop.ts";
+import { syncFile } from "./blocks/sync.ts";
 
 /** A disk of the instance. */
 export interface Disk {

@@ -8,10 +8,10 @@ import {
   type DeviceNumber,
   type Holder,
   isHeldExclusively,
-} from "./block-device.ts";
-import { describeUsers, mountUsers } from "./device-users.ts";
-import { type FileKey, fileKey } from "./file-key.ts";
-import { backingKeys, type LoopState, readLoops } from "./loop.ts";
+} from "./kernel/block-device.ts";
+import { describeUsers, mountUsers } from "./kernel/device-users.ts";
+import { type FileKey, fileKey } from "./kernel/file-key.ts";
+import { backingKeys, type LoopState, readLoops } from "./attach/loop.ts";
 
 /** What a disk is to the kernel: a block device with its partitions, or a file. */
 export type DiskIdentity =

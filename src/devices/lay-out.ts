@@ -2,8 +2,8 @@ import type { Owned } from "../host/disposal.ts";
 import { KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import type { Disk } from "./disk.ts";
-import { chooseMapper, mapPartition, type PartitionMapper } from "./partition-map.ts";
-import { type Geometry, type PlanOptions, planPartitions } from "./partition-plan.ts";
+import { chooseMapper, mapPartition, type PartitionMapper } from "./partitions/map.ts";
+import { type Geometry, type PlanOptions, planPartitions } from "./partitions/plan.ts";
 import {
   type Partition,
   type PartitionTable,
@@ -11,8 +11,8 @@ import {
   rootPartition,
   type TableIdentifiers,
   writePartitionTable,
-} from "./partition-table.ts";
-import { discardDevice, signatureBytes, wipeSignatures } from "./wipe.ts";
+} from "./partitions/table.ts";
+import { discardDevice, signatureBytes, wipeSignatures } from "./blocks/wipe.ts";
 
 /** How a disk is to be partitioned: settings of the same names. */
 export interface Layout {

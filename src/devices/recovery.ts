@@ -6,13 +6,13 @@ import type { Host } from "../host/host.ts";
 import { type DeadRun, type JournalEntry, readDeadRuns, readLiveEntries } from "../host/journal.ts";
 import { acquireLock } from "../host/lock.ts";
 import { run } from "../host/run.ts";
-import { blockDeviceNumber, isHeldExclusively } from "./block-device.ts";
-import { describeUsers } from "./device-users.ts";
-import { unmapPartitions } from "./kpartx.ts";
-import { detachLoop } from "./loop.ts";
-import { unmountBelow } from "./mount.ts";
-import { mountsOfAllNamespaces } from "./mount-table.ts";
-import { retryFor } from "./patience.ts";
+import { blockDeviceNumber, isHeldExclusively } from "./kernel/block-device.ts";
+import { describeUsers } from "./kernel/device-users.ts";
+import { unmapPartitions } from "./partitions/kpartx.ts";
+import { detachLoop } from "./attach/loop.ts";
+import { unmountBelow } from "./attach/mount.ts";
+import { mountsOfAllNamespaces } from "./kernel/mount-table.ts";
+import { retryFor } from "./attach/retry.ts";
 
 /** What a recovery did. */
 export interface RecoveryReport {

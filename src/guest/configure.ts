@@ -1,15 +1,15 @@
 import type { Host } from "../host/host.ts";
 import type { RootedFiles } from "../host/rooted-files.ts";
 import type { InstanceNic } from "../os-api/request.ts";
-import { scrubIdentity } from "../system-image/identity.ts";
-import { removeRootPassword } from "../system-image/accounts.ts";
-import { configureConsole, serialConsole } from "./console.ts";
-import { type Filesystems, writeFstab } from "./fstab.ts";
-import { writeHostName } from "./host-name.ts";
-import { writeHosts } from "./hosts-file.ts";
-import { writeInterfaces } from "./interfaces.ts";
-import { writeResolver } from "./resolver.ts";
-import { writeSshHostKeys } from "./ssh-host-keys.ts";
+import { scrubIdentity } from "./identity/scrub-identity.ts";
+import { removeRootPassword } from "./identity/accounts.ts";
+import { configureConsole, serialConsole } from "./boot/console.ts";
+import { type Filesystems, writeFstab } from "./storage/fstab.ts";
+import { writeHostName } from "./identity/host-name.ts";
+import { writeHosts } from "./identity/hosts-file.ts";
+import { writeInterfaces } from "./network/interfaces.ts";
+import { writeResolver } from "./network/resolver.ts";
+import { writeSshHostKeys } from "./identity/ssh-host-keys.ts";
 
 /** What a new guest is to be. */
 export interface GuestFacts extends Filesystems {

@@ -1,7 +1,7 @@
 import type { Disk } from "../devices/disk.ts";
-import { makeSwap } from "../devices/swap.ts";
+import { makeSwap } from "../filesystems/swap.ts";
 import type { Host } from "../host/host.ts";
-import { damaged, type StreamReader } from "./stream-reader.ts";
+import { damaged, type StreamReader } from "./format/stream-reader.ts";
 
 /** Makes a swap disk anew with the UUID and label it had, so that the guest's fstab and resume still fit. */
 export async function restoreSwap(host: Host, disk: Disk, reader: StreamReader): Promise<void> {

@@ -3,23 +3,23 @@ import { ReleaseStack, type Owned } from "../host/disposal.ts";
 import { messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import type { Lock } from "../host/lock.ts";
-import { buildInScratch } from "./build.ts";
-import { makeCacheFolder, waitForSystem } from "./cache-folder.ts";
-import type { SystemNeeds } from "./cache-key.ts";
-import { removeExpired } from "./expiry.ts";
-import type { CheckedTar } from "./integrity.ts";
-import { markUsed } from "./last-use.ts";
-import { removeLeftovers } from "./leftovers.ts";
-import { besidePinned, findCached } from "./lookup.ts";
-import type { PopulatedFilesystem } from "./populate.ts";
-import { preflight } from "./preflight.ts";
-import { publishOrWarn } from "./publish.ts";
-import type { Requirement } from "./requirement.ts";
-import { fromScratch, fromTar, onDisk } from "./sources.ts";
-import { type Wanted, wantedSystem } from "./wanted.ts";
+import { buildInScratch } from "./bootstrap/build-tree.ts";
+import { makeCacheFolder, waitForSystem } from "./cache/folder.ts";
+import type { SystemNeeds } from "./cache/system-key.ts";
+import { removeExpired } from "./cache/expiry.ts";
+import type { CheckedTar } from "./cache/checked-tar.ts";
+import { markUsed } from "./cache/last-use.ts";
+import { removeLeftovers } from "./cache/leftovers.ts";
+import { besidePinned, findCached } from "./cache/find-cached.ts";
+import type { PopulatedFilesystem } from "./fresh-filesystem.ts";
+import { preflight } from "./archive/archive.ts";
+import { publishOrWarn } from "./cache/publish.ts";
+import type { Requirement } from "./disk-requirement.ts";
+import { fromScratch, fromTar, onDisk } from "./system-source.ts";
+import { type Wanted, wantedSystem } from "./cache/wanted-system.ts";
 
-export type { SystemNeeds } from "./cache-key.ts";
-export type { PopulatedFilesystem } from "./populate.ts";
+export type { SystemNeeds } from "./cache/system-key.ts";
+export type { PopulatedFilesystem } from "./fresh-filesystem.ts";
 
 /** A system that is at hand, ready to be put on any number of disks. */
 export interface SystemSource {

@@ -2,10 +2,10 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Config } from "../config/config.ts";
 import type { Host } from "../host/host.ts";
-import { isCacheTar, lockSystem, openCacheFolder, ownerOf } from "./cache-folder.ts";
-import { pruneDebs } from "./debs-cache.ts";
-import { isPinnedTar, removeExpired } from "./expiry.ts";
-import { removeLeftovers } from "./leftovers.ts";
+import { isCacheTar, lockSystem, openCacheFolder, ownerOf } from "./cache/folder.ts";
+import { pruneDebs } from "./archive/debs-cache.ts";
+import { isPinnedTar, removeExpired } from "./cache/expiry.ts";
+import { removeLeftovers } from "./cache/leftovers.ts";
 
 /** What a prune removed: names of systems, of files without a system, and of packages. */
 export interface Pruned {

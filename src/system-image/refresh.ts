@@ -4,16 +4,16 @@ import type { Config } from "../config/config.ts";
 import { ReleaseStack } from "../host/disposal.ts";
 import { hasCode, messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
-import { type CacheFolder, openCacheFolder } from "./cache-folder.ts";
-import { ageInDays, isPinned } from "./expiry.ts";
-import { judgeTar, openChecked } from "./integrity.ts";
-import { daysUnused } from "./last-use.ts";
-import { type BuiltManifest, type Manifest, stampOf, writeManifest } from "./manifest.ts";
-import { askArchive, canPrefetch, type Offer } from "./prefetch.ts";
-import { preflight } from "./preflight.ts";
-import { lockForWork, rebuild, wantedAgain } from "./rebuild.ts";
-import { acquireScratch, scratchPlaces } from "./scratch.ts";
-import type { Wanted } from "./wanted.ts";
+import { type CacheFolder, openCacheFolder } from "./cache/folder.ts";
+import { ageInDays, isPinned } from "./cache/expiry.ts";
+import { judgeTar, openChecked } from "./cache/checked-tar.ts";
+import { daysUnused } from "./cache/last-use.ts";
+import { type BuiltManifest, type Manifest, stampOf, writeManifest } from "./cache/manifest.ts";
+import { askArchive, canPrefetch, type Offer } from "./archive/prefetch.ts";
+import { preflight } from "./archive/archive.ts";
+import { lockForWork, rebuild, wantedAgain } from "./build.ts";
+import { acquireScratch, scratchPlaces } from "./cache/scratch.ts";
+import type { Wanted } from "./cache/wanted-system.ts";
 
 /** What a refresh did to one cached system. */
 export interface Refreshed {

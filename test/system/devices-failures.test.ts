@@ -4,11 +4,11 @@ import { closeSync, mkdirSync, openSync, readFileSync, statSync, symlinkSync } f
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { attachDisk } from "../../src/devices/disk.ts";
-import { makeFilesystem } from "../../src/devices/filesystem.ts";
+import { makeFilesystem } from "../../src/filesystems/make.ts";
 import { layOutDisk } from "../../src/devices/lay-out.ts";
-import { attachLoop, detachLoop, readLoops } from "../../src/devices/loop.ts";
-import { mountFilesystem, unmountBelow } from "../../src/devices/mount.ts";
-import { type ByteRange, emptyRanges } from "../../src/devices/wipe.ts";
+import { attachLoop, detachLoop, readLoops } from "../../src/devices/attach/loop.ts";
+import { mountFilesystem, unmountBelow } from "../../src/devices/attach/mount.ts";
+import { type ByteRange, emptyRanges } from "../../src/devices/blocks/wipe.ts";
 import { flattenSuppressed, Interrupted, messageOf } from "../../src/host/errors.ts";
 import type { Host } from "../../src/host/host.ts";
 import { leakCheckedHost } from "../fixtures/leaks.ts";

@@ -4,7 +4,7 @@ import { closeSync, constants, linkSync, openSync, statSync, symlinkSync } from 
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { attachDisk, attachWithSwap } from "../../src/devices/disk.ts";
-import { makeFilesystem } from "../../src/devices/filesystem.ts";
+import { makeFilesystem } from "../../src/filesystems/make.ts";
 import { leakCheckedHost } from "../fixtures/leaks.ts";
 import { diskFile, loopOn, sh } from "../fixtures/loop-disk.ts";
 import type { TestHost } from "../fixtures/test-host.ts";
@@ -74,8 +74,8 @@ test("a disk mounted where our caller sees it is said to be so, whoever else see
   const mountPoint = join(directory, "mnt");
   sh('mkfs.ext2 -q "$1"; mkdir "$2"; mount "$1" "$2"', disk, mountPoint);
   onTestFinished(() => void sh('umount "$1"', mountPoint));
-  const program = `import { mountUsers } from ${JSON.stringify(join(import.meta.dirname, "../../src/devices/device-users.ts"))};
-    import { blockDeviceNumber } from ${JSON.stringify(join(import.meta.dirname, "../../src/devices/block-device.ts"))};
+  const program = `import { mountUsers } from ${JSON.stringify(join(import.meta.dirname, "../../src/devices/kernel/device-users.ts"))};
+    import { blockDeviceNumber } from ${JSON.stringify(join(import.meta.dirname, "../../src/devices/kernel/block-device.ts"))};
     process.stdout.write(JSON.stringify(mountUsers(new Set([blockDeviceNumber(${JSON.stringify(disk)})]))));`;
   const node = [process.execPath, "--import", "tsx", "--input-type=module", "--eval", program];
   const said = execFileSync("unshare", ["--mount", "--propagation", "private", ...node], { encoding: "utf8" });

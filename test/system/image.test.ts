@@ -7,7 +7,7 @@ import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { Config } from "../../src/config/config.ts";
 import { flattenSuppressed, messageOf } from "../../src/host/errors.ts";
 import { acquireSystem } from "../../src/system-image/acquire.ts";
-import { openImage } from "../../src/system-image/image-file.ts";
+import { openImage } from "../../src/system-image/image/image-file.ts";
 import { seedCache } from "../fixtures/bootstrapped-cache.ts";
 import { testConfig } from "../fixtures/config.ts";
 import { diskFile, inGuest, loopOn, scarceDisk, sh } from "../fixtures/loop-disk.ts";

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { markFailedImport } from "../../src/stream/failed-import.ts";
+import { markFailedImport } from "../../src/stream/restore/failed-import.ts";
 import { fillTree } from "../fixtures/guest-tree.ts";
 import { ganetiPath, installOs, instanceVariables, type ScriptResult } from "../fixtures/installed-os.ts";
 import { leftovers } from "../fixtures/leftovers.ts";

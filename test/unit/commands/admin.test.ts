@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { admin } from "../../../src/commands/admin.ts";
+import { admin } from "../../../src/commands/admin/program.ts";
 import { HelpRequested } from "../../../src/os-api/parse.ts";
 import { settingsTree, type SettingsTreeContent } from "../../fixtures/settings-tree.ts";
 import { type TestHost, testHost } from "../../fixtures/test-host.ts";

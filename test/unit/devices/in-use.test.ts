@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { deviceNumber } from "../../../src/devices/block-device.ts";
+import { deviceNumber } from "../../../src/devices/kernel/block-device.ts";
 import { imageLocks, parseSwaps } from "../../../src/devices/in-use.ts";
 
 test("swap areas are listed without the heading, spaces decoded", () => {

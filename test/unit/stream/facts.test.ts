@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { parseBtrfs } from "../../../src/stream/btrfs-facts.ts";
-import { parseExt } from "../../../src/stream/ext-facts.ts";
-import { parseDeviceTree, parseDumpe2fs, parseXfsFreeSpace } from "../../../src/stream/free-space.ts";
-import { btrfsArguments, extArguments, xfsArguments } from "../../../src/stream/recreate-filesystem.ts";
-import { parseXfs } from "../../../src/stream/xfs-facts.ts";
+import { parseBtrfs } from "../../../src/filesystems/btrfs.ts";
+import { parseExt } from "../../../src/filesystems/ext.ts";
+import { parseDeviceTree, parseDumpe2fs, parseXfsFreeSpace } from "../../../src/stream/export/free-space.ts";
+import { btrfsArguments, extArguments, xfsArguments } from "../../../src/filesystems/recreate.ts";
+import { parseXfs } from "../../../src/filesystems/xfs.ts";
 
 const ext = `Filesystem volume name:   my root
 Filesystem UUID:          badecd11-c016-4e37-81cf-3caa4c53824e

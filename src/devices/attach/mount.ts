@@ -1,0 +1,135 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, rmdir } from "node:fs/promises";
+import { join } from "node:path";
+import { type Owned, ReleaseStack } from "../../host/disposal.ts";
+import { hasCode, KnownError, messageOf } from "../../host/errors.ts";
+import type { Host } from "../../host/host.ts";
+import { run } from "../../host/run.ts";
+import { mountHolders } from "../kernel/device-users.ts";
+import { type Mount, ownMounts } from "../kernel/mount-table.ts";
+import { retryFor } from "./retry.ts";
+import { syncFilesystem } from "../blocks/sync.ts";
+
+/** A mounted filesystem. */
+export interface MountedFilesystem {
+  /** The mount point. */
+  readonly path: string;
+  readonly device: string;
+  /** Its type, as `ext4`. */
+  readonly filesystem: string;
+}
+
+export interface MountOptions {
+  /** As `ext4`. */
+  readonly type: string;
+  readonly readOnly?: boolean;
+  /** The tree is a guest's: no device, set-id file or program on it works on the node. */
+  readonly guestControlled?: boolean;
+  /**
+   * The filesystem was just made, and what a crash takes of it can be made again: it does not flush its device at each
+   * step of its journal. What is on the disk for good is only what the fsync at the disk's release confirms (disk.ts).
+   */
+  readonly fresh?: boolean;
+  /** Further options of mount(8), as `noload`. */
+  readonly options?: readonly string[];
+}
+
+const unmountSeconds = 15;
+
+/**
+ * Mounts a filesystem below a fresh directory that only root may enter: mounted, the mount point has the mode of the
+ * guest's own root. The release writes everything out, unmounts it with what was mounted below, and throws when any
+ * of it was lost or something holds on to it.
+ */
+export async function mountFilesystem(
+  host: Host,
+  device: string,
+  options: MountOptions,
+): Promise<MountedFilesystem & Owned> {
+  await using releases = new ReleaseStack();
+  const parent = join(host.runDir, "mounts", randomBytes(8).toString("hex"));
+  const path = join(parent, "root");
+  await mkdir(join(host.runDir, "mounts"), { recursive: true, mode: 0o755 });
+  releases.use(await makeDirectory(host, parent, 0o700));
+  releases.use(await makeDirectory(host, path, 0o755));
+  releases.defer(() => unmount(host, path, options.readOnly ?? false));
+  await run(host, ["mount", "-t", options.type, "-o", mountOptions(options).join(","), device, path], {
+    shielded: true,
+  });
+  const held = releases.move();
+  return { path, device, filesystem: options.type, [Symbol.asyncDispose]: () => held[Symbol.asyncDispose]() };
+}
+
+/** What mount(8) is told with -o. */
+export function mountOptions(mount: MountOptions): readonly string[] {
+  const { type, readOnly, guestControlled, fresh, options = [] } = mount;
+  return [
+    readOnly === true ? "ro" : "rw",
+    ...(fresh === true && ["ext3", "ext4"].includes(type) ? ["nobarrier"] : []),
+    ...(guestControlled === true ? ["nosuid", "nodev", "noexec"] : []),
+    // The superblock is the guest's, and may say errors=panic.
+    ...(guestControlled === true && type.startsWith("ext") ? ["errors=remount-ro"] : []),
+    // A restored guest has the UUID of its original, which may be mounted too; xfs would refuse.
+    ...(type === "xfs" ? ["nouuid"] : []),
+    ...options,
+  ];
+}
+
+async function makeDirectory(host: Host, path: string, mode: number): Promise<Owned> {
+  const struckOut = host.journal.record({ kind: "directory", path });
+  try {
+    await mkdir(path, { mode });
+  } catch (error) {
+    struckOut();
+    throw error;
+  }
+  return {
+    async [Symbol.asyncDispose]() {
+      await removeDirectory(path);
+      struckOut();
+    },
+  };
+}
+
+async function removeDirectory(path: string): Promise<void> {
+  try {
+    // Never more than rmdir: should the unmount have failed, the guest's tree is still there.
+    await rmdir(path);
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return;
+    throw new KnownError(`cannot remove the mount point ${path}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+async function unmount(host: Host, path: string, readOnly: boolean): Promise<void> {
+  await using releases = new ReleaseStack();
+  releases.defer(() => unmountBelow(host, path));
+  if (mountsAt(path).length === 0 || readOnly || host.signal.aborted) return;
+  // umount(8) exits 0 although the last of the data could not be written.
+  await syncFilesystem(host, path);
+}
+
+/** Unmounts everything at and below `path`, deepest first; waits for what is busy, never detaches it lazily. */
+export async function unmountBelow(host: Host, path: string, seconds = unmountSeconds): Promise<void> {
+  const gone = await retryFor(seconds, async () => {
+    for (const { mountPoint } of [...mountsAt(path)].reverse()) {
+      await run(host, ["umount", "--no-canonicalize", mountPoint], { shielded: true, accept: [0, 1, 32] });
+    }
+    return mountsAt(path).length === 0 ? true : undefined;
+  });
+  if (gone === true) return;
+  const [stuck] = [...mountsAt(path)].reverse();
+  if (stuck === undefined) return;
+  const holders = mountHolders(stuck.id, stuck.mountPoint);
+  throw new KnownError(
+    `${stuck.mountPoint} cannot be unmounted: ${holders.length === 0 ? "it is busy" : `held by ${holders.join(", ")}`}`,
+    {
+      hint: `End what holds it, then: umount ${stuck.mountPoint}`,
+    },
+  );
+}
+
+// In the order they were mounted.
+function mountsAt(path: string): readonly Mount[] {
+  return ownMounts().filter(({ mountPoint }) => mountPoint === path || mountPoint.startsWith(`${path}/`));
+}

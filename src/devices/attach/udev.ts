@@ -1,0 +1,14 @@
+import { existsSync } from "node:fs";
+import type { Host } from "../../host/host.ts";
+import { run } from "../../host/run.ts";
+
+const settleSeconds = 10;
+
+/**
+ * Waits until udev has handled the events so far: it opens each new device to probe it, and a device that is held
+ * cannot be released. Does nothing where no udev runs. A timeout is no error: the release that follows retries.
+ */
+export async function settleUdev(host: Host): Promise<void> {
+  if (!existsSync("/run/udev/control")) return;
+  await run(host, ["udevadm", "settle", `--timeout=${String(settleSeconds)}`], { accept: [0, 1], shielded: true });
+}

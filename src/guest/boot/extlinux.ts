@@ -1,0 +1,58 @@
+import { KnownError } from "../../host/errors.ts";
+import type { Host } from "../../host/host.ts";
+import { runInTree } from "./chroot.ts";
+import type { BootTarget } from "../boot-loader-target.ts";
+import { type BootConsole, bootConsole, rootArguments } from "./kernel-command-line.ts";
+import { type Kernel, linkedKernel, newestKernel } from "./kernel.ts";
+import { writeDisk } from "./grub-bios.ts";
+
+const directory = "/boot/extlinux";
+/** The boot sector's code ends where the disk's identifier begins. */
+const codeBytes = 440;
+/** syslinux-common's, and where it was before Debian 8. */
+const bootCodes = ["/usr/lib/syslinux/mbr/mbr.bin", "/usr/lib/syslinux/mbr.bin"];
+
+/** Installs extlinux to the root partition, its menu, and syslinux's boot code to the disk. */
+export async function installExtlinux(host: Host, target: BootTarget): Promise<void> {
+  const { files, root, config, instance, filesystem } = target;
+  const newest = await newestKernel(files);
+  if (newest === undefined) {
+    throw new KnownError("the guest has no kernel that extlinux could start", { hint: "set KERNEL=auto" });
+  }
+  // extlinux's package renews no menu when a kernel is upgraded: the links of the kernel packages stay right.
+  const menu = extlinuxConfig(await linkedKernel(files, newest), filesystem.uuid, bootConsole(instance, config.arch));
+  await files.write(`${directory}/extlinux.conf`, menu, { mode: 0o644 });
+  // It looks its own filesystem up by the device that is mounted, and writes the partition's boot sector.
+  await runInTree(host, files.root, 'extlinux --install "$1"', [directory], { device: root.device });
+  const code = await bootCode(target);
+  await writeDisk(root.disk.device, async (disk) => {
+    await disk.write(code, 0, code.length, 0);
+  });
+}
+
+/** /boot/extlinux/extlinux.conf (https://wiki.syslinux.org/wiki/index.php?title=Config). */
+export function extlinuxConfig(kernel: Kernel, uuid: string, console: BootConsole): string {
+  return [
+    "# The kernel by the links its packages keep; yours to change.",
+    ...(console.serialSpeed === undefined ? [] : [`SERIAL 0 ${String(console.serialSpeed)}`]),
+    "DEFAULT linux",
+    "PROMPT 0",
+    "TIMEOUT 20",
+    "",
+    "LABEL linux",
+    `  LINUX ${kernel.image}`,
+    ...(kernel.initrd === undefined ? [] : [`  INITRD ${kernel.initrd}`]),
+    `  APPEND ${rootArguments(uuid, console).join(" ")}`,
+    "",
+  ].join("\n");
+}
+
+async function bootCode({ files }: BootTarget): Promise<Buffer> {
+  for (const path of bootCodes) {
+    const code = await files.readBytes(path);
+    if (code === undefined) continue;
+    if (code.length > codeBytes) throw new KnownError(`${path} in the guest is longer than a boot sector's code`);
+    return code;
+  }
+  throw new KnownError("the guest has no boot code of syslinux", { hint: "is syslinux-common among its packages?" });
+}

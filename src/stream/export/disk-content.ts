@@ -1,0 +1,161 @@
+import type { Disk } from "../../devices/disk.ts";
+import { probeFilesystem } from "../../filesystems/make.ts";
+import { mountFilesystem } from "../../devices/attach/mount.ts";
+import { mapPartition } from "../../devices/partitions/map.ts";
+import { partitionTypes } from "../../devices/partitions/plan.ts";
+import {
+  type Partition,
+  type PartitionTable,
+  readPartitionTable,
+  rootPartition,
+} from "../../devices/partitions/table.ts";
+import { type Owned, ReleaseStack } from "../../host/disposal.ts";
+import { CommandError } from "../../host/errors.ts";
+import type { Host } from "../../host/host.ts";
+import { hasSubvolumes } from "../../filesystems/btrfs.ts";
+import type { Extent } from "../../devices/blocks/extents.ts";
+import { freeSpaceOf } from "./free-space.ts";
+import { inspectFilesystem, type Inspection } from "../../filesystems/inspect.ts";
+import type { FilesystemFacts } from "../format/manifest.ts";
+
+/** A disk with one filesystem of the guest, mounted read-only. */
+export interface TreeContent {
+  readonly kind: "tree";
+  /** Undefined for a filesystem on the whole disk. */
+  readonly table: PartitionTable | undefined;
+  /** The partition with the filesystem. */
+  readonly partition: Partition | undefined;
+  readonly facts: FilesystemFacts;
+  /** Block device of the filesystem. */
+  readonly device: string;
+  /** Where it is mounted. */
+  readonly path: string;
+}
+
+export interface SwapContent {
+  readonly kind: "swap";
+  readonly uuid: string | undefined;
+  readonly label: string | undefined;
+}
+
+/** A disk that is taken as it is. `reason` completes "taken as raw blocks: ...". */
+export interface RawContent {
+  readonly kind: "raw";
+  readonly reason: string;
+  /** Where a filesystem says that it keeps nothing. */
+  readonly free: readonly Extent[];
+}
+
+export type DiskContent = TreeContent | SwapContent | RawContent;
+
+/** The largest gap before the first partition that is kept as a boot area; boot loaders use less than 1 MiB. */
+export const bootAreaLimit = 16 * 1024 * 1024;
+
+const serving: ReadonlySet<string> = new Set([partitionTypes.biosBoot, partitionTypes.esp]);
+
+/**
+ * Finds out what a disk is and, for a tree, mounts it read-only. Whatever a tar could not carry whole is raw, with the
+ * reason. `mayReplay`: the disk is a snapshot, whose journal may be replayed; else nothing is ever written to it.
+ */
+export async function openContent(host: Host, disk: Disk, mayReplay: boolean): Promise<DiskContent & Owned> {
+  await using releases = new ReleaseStack();
+  const content = await classify(host, disk, mayReplay, releases);
+  const complete = content.kind === "raw" ? { ...content, free: await freeSpaceOf(host, disk) } : content;
+  const held = releases.move();
+  return { ...complete, [Symbol.asyncDispose]: () => held[Symbol.asyncDispose]() };
+}
+
+async function classify(host: Host, disk: Disk, mayReplay: boolean, releases: ReleaseStack): Promise<DiskContent> {
+  const table = await readPartitionTable(host, disk.device);
+  const whole = await probeFilesystem(host, disk.device);
+  if (table === undefined || (table.partitions.length === 0 && whole !== undefined)) {
+    if (whole === undefined) return raw("it holds neither a partition table nor a filesystem that is known here");
+    if (whole.type === "swap") return { kind: "swap", uuid: whole.uuid, label: whole.label };
+    return await openTree(host, { device: disk.device, type: whole.type, mayReplay }, releases);
+  }
+  const partition = rootPartition(table);
+  const obstacle = tableObstacle(table, partition, whole !== undefined);
+  if (partition === undefined || obstacle !== undefined) return raw(obstacle ?? severalPartitions);
+  const mapped = releases.use(await mapPartition(host, disk, partition, table.sectorSize, "loop"));
+  const found = await probeFilesystem(host, mapped.device);
+  if (found === undefined) return raw("its partition holds no filesystem that is known here");
+  const content = await openTree(host, { device: mapped.device, type: found.type, mayReplay }, releases);
+  return content.kind === "tree" ? { ...content, table, partition } : content;
+}
+
+const severalPartitions = "it has partitions of the guest's own making";
+
+function tableObstacle(table: PartitionTable, root: Partition | undefined, hasWhole: boolean): string | undefined {
+  if (hasWhole) return "it holds both a partition table and a filesystem";
+  if (root === undefined) return severalPartitions;
+  const others = table.partitions.filter((partition) => partition !== root);
+  if (others.some(({ type }) => !serving.has(type))) return severalPartitions;
+  const first = Math.min(...table.partitions.map(({ startSector }) => startSector));
+  if (first * table.sectorSize > bootAreaLimit) return "its first partition begins far from the start";
+  const names = table.partitions.map(({ name }) => name ?? "").join("");
+  return /["\\\p{Cc}]/u.test(names) ? "a partition has an unusual name" : undefined;
+}
+
+interface Candidate {
+  readonly device: string;
+  readonly type: string;
+  readonly mayReplay: boolean;
+}
+
+async function openTree(
+  host: Host,
+  { device, type, mayReplay }: Candidate,
+  releases: ReleaseStack,
+): Promise<TreeContent | RawContent> {
+  const inspection = await unlessItFails(host, () => inspectFilesystem(host, device, type));
+  if (inspection === failed) return raw(`its ${type} is damaged, or made by newer tools than this node's`);
+  if (inspection === undefined) return raw(`it holds ${type}, which is not taken apart`);
+  const obstacle = obstacleOf(inspection, mayReplay);
+  if (obstacle !== undefined) return raw(obstacle);
+  if (inspection.isDirty) host.log.info(`replaying the journal of the snapshot's ${type}`);
+  const options = inspection.isDirty ? mountPoint(type) : [...mountPoint(type), ...withoutJournal(inspection.facts)];
+  const mounted = await unlessItFails(host, () =>
+    mountFilesystem(host, device, { type, readOnly: true, guestControlled: true, options }),
+  );
+  if (mounted === failed) return raw(`its ${type} cannot be mounted on this node`);
+  releases.use(mounted);
+  if (type === "btrfs" && (await hasSubvolumes(host, mounted.path))) {
+    await releases[Symbol.asyncDispose]();
+    return raw("it has btrfs subvolumes");
+  }
+  return { kind: "tree", table: undefined, partition: undefined, facts: inspection.facts, device, path: mounted.path };
+}
+
+const failed = Symbol("failed");
+
+// Whatever a node's tools and kernel cannot read is still a disk that can be copied.
+async function unlessItFails<T>(host: Host, work: () => Promise<T>): Promise<T | typeof failed> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    host.log.warn(error.message);
+    return failed;
+  }
+}
+
+function obstacleOf({ isDirty, isDamaged, obstacle }: Inspection, mayReplay: boolean): string | undefined {
+  if (obstacle !== undefined) return `it has ${obstacle}, which a tar cannot carry`;
+  if (isDamaged) return "its filesystem knows of errors in itself";
+  if (isDirty && !mayReplay) return "its journal was not replayed, and it is no snapshot that could be written to";
+  return undefined;
+}
+
+function mountPoint(type: string): readonly string[] {
+  return type === "btrfs" ? ["subvolid=5"] : [];
+}
+
+// Even a read-only mount may write to a device that can be written: xfs clears stale log blocks.
+function withoutJournal(facts: FilesystemFacts): readonly string[] {
+  if (facts.type === "xfs") return ["norecovery"];
+  return facts.type === "ext3" || facts.type === "ext4" ? ["noload"] : [];
+}
+
+function raw(reason: string): RawContent {
+  return { kind: "raw", reason, free: [] };
+}

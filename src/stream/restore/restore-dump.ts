@@ -1,0 +1,86 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { basename, join } from "node:path";
+import type { Config } from "../../config/config.ts";
+import type { Disk } from "../../devices/disk.ts";
+import { makeFilesystem } from "../../filesystems/make.ts";
+import { layOutDisk } from "../../devices/lay-out.ts";
+import { mountFilesystem } from "../../devices/attach/mount.ts";
+import { confinedRoot, startConfined, type Target } from "../../host/confined.ts";
+import type { Host } from "../../host/host.ts";
+import { openRoot, type RootedFiles } from "../../host/rooted-files.ts";
+import { abandonFilesystem } from "../../filesystems/shut-down.ts";
+import { coalescing, streamSink } from "../pipe/byte-sink.ts";
+import { createDumpScanner } from "../format/dump-scanner.ts";
+import { bareId } from "./restore-plan.ts";
+import { removeNetworkRules, rewriteDevices } from "../../guest/storage/rewrite-references.ts";
+
+/** Makes the swap of an API 5 request, if it names one, and tells its UUID. */
+export type DumpFinishing = (guest: RootedFiles) => Promise<{ readonly uuid: string } | undefined>;
+
+/** Restores a stream of dump(8), as the original's export wrote it, onto a disk laid out by the settings. */
+export async function restoreDump(
+  host: Host,
+  disk: Disk,
+  chunks: AsyncIterable<Buffer>,
+  config: Config,
+  finishing: DumpFinishing,
+): Promise<void> {
+  await using root = await layOutDisk(host, disk, config);
+  const { filesystem: type, suite } = config;
+  const made = await makeFilesystem(host, root.device, { type, suite });
+  await using mounted = await mountFilesystem(host, root.device, { type, guestControlled: true, fresh: true });
+  await using _ = abandonFilesystem(host, mounted.path);
+  await host.log.phase("restore the dump", () => runRestore(host, mounted, chunks));
+  const guest = openRoot(mounted.path, host);
+  await removeNetworkRules(host, guest);
+  const swap = await finishing(guest);
+  await rewriteDevices(host, guest, {
+    root: { uuid: made.uuid, type },
+    tableId: root.table === undefined ? undefined : bareId(root.table.id),
+    ...(swap === undefined ? {} : { swap }),
+  });
+}
+
+async function runRestore(host: Host, target: Target, chunks: AsyncIterable<Buffer>): Promise<void> {
+  // restore keeps lists of its own while it runs. Nothing but the target can be written where it does, and no name
+  // in a stream can be this one.
+  const lists = await mkdtemp(join(target.path, ".restore-"));
+  const command = ["restore", "-r", "-y", "-f", "-", "-T", join(confinedRoot, basename(lists))] as const;
+  const inTree = ["sh", "-c", 'cd root && exec "$@"', "restore", ...command] as const;
+  const restore = startConfined(host, target, [...inTree], { stdin: "pipe" });
+  restore.done.catch(() => undefined);
+  try {
+    if (restore.stdin !== undefined) {
+      const sink = coalescing(streamSink(restore.stdin, host.signal));
+      const scanner = createDumpScanner();
+      for await (const chunk of chunks) {
+        scanner.push(chunk);
+        await passUntilClosed(sink.write(chunk));
+      }
+      scanner.finish();
+      await passUntilClosed(sink.end());
+    }
+    await restore.done;
+  } catch (error) {
+    restore.kill();
+    await restore.done.catch(() => undefined);
+    throw error;
+  }
+  await rm(lists, { recursive: true, force: true });
+  await rm(join(target.path, "restoresymtable"), { force: true });
+}
+
+// restore stops reading at the first end record; what follows it, the scanner still sees.
+async function passUntilClosed(write: Promise<void>): Promise<void> {
+  try {
+    await write;
+  } catch (error) {
+    if (!(
+      error instanceof Error &&
+      "code" in error &&
+      ["EPIPE", "ECONNRESET", "ERR_STREAM_DESTROYED"].includes(String(error.code))
+    )) {
+      throw error;
+    }
+  }
+}

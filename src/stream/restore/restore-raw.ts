@@ -1,0 +1,30 @@
+import type { Disk } from "../../devices/disk.ts";
+import type { Host } from "../../host/host.ts";
+import { openDiskWriter } from "../../devices/blocks/disk-writer.ts";
+import { pieceLimit } from "../../devices/blocks/raw-blocks.ts";
+import { tooSmall } from "./restore-plan.ts";
+import { damaged, printable, type StreamReader } from "../format/stream-reader.ts";
+
+/** Throws KnownError when a raw backup does not fit: it cannot shrink. */
+export function requireRawFits(host: Host, disk: Disk, bytes: number): void {
+  if (bytes > disk.sizeBytes) throw tooSmall(disk, bytes);
+  if (bytes < disk.sizeBytes) host.log.info("the disk is larger than the exported one: what is behind stays unused");
+}
+
+/** Restores a disk that was taken raw: its pieces, and zeros wherever none came. */
+export async function restoreRaw(host: Host, disk: Disk, reader: StreamReader): Promise<void> {
+  await using writer = await openDiskWriter(host, disk.device, { start: 0, end: disk.sizeBytes });
+  let written = 0;
+  for (let received = await reader.nextMember(); received !== undefined; received = await reader.nextMember()) {
+    const { name, type } = received.member;
+    const offset = Number(/^raw\/(\d{16})$/.exec(name)?.[1] ?? NaN);
+    if (type !== "0" || !(offset >= written)) throw damaged(`its member ${printable(name)} has no place in it`);
+    const bytes = await reader.content(pieceLimit);
+    if (offset + bytes.length > reader.manifest.disk.bytes) throw damaged("it has a piece beyond the end of its disk");
+    await writer.zero(written, offset - written);
+    await writer.write(offset, bytes);
+    written = offset + bytes.length;
+  }
+  await writer.zero(written, disk.sizeBytes - written);
+  await reader.finish();
+}

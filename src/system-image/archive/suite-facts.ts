@@ -1,0 +1,47 @@
+import type { Config } from "../../config/config.ts";
+import { KnownError } from "../../host/errors.ts";
+import type { Host } from "../../host/host.ts";
+import { run } from "../../host/run.ts";
+import { findCommand } from "../../host/tools.ts";
+import { engineEnvironment } from "./engine-environment.ts";
+
+/** What debootstrap knows about a suite. */
+export interface SuiteFacts {
+  /** Its default mirror for the architecture. */
+  readonly mirror: string;
+  /** File of the keys that sign the suite; empty: debootstrap names none. */
+  readonly keyring: string;
+}
+
+// A suite script is shell that calls these functions of debootstrap when it is sourced.
+const asking = `
+info() { :; }; warning() { :; }; error() { exit 1; }
+mirror_style() { :; }; download_style() { :; }; finddebs_style() { :; }; variants() { :; }; force_md5() { :; }
+in_path() { command -v "$1" >/dev/null; }; doing_variant() { [ "$1" = - ]; }
+default_mirror() { mirror=$1; }; keyring() { keys=$1; }
+SUITE=$1 ARCH=$2 TARGET=/nonexistent HOST_OS=linux KEYRING= keys=
+mirror=$(sed -n 's/^DEF_MIRROR="\\(.*\\)"$/\\1/p' "$3")
+[ -e "$DEBOOTSTRAP_DIR/scripts/$SUITE" ] || exit 66
+. "$DEBOOTSTRAP_DIR/scripts/$SUITE" >/dev/null
+printf '%s\\n%s\\n' "$mirror" "$keys"`;
+
+const noScript = 66;
+
+/**
+ * Asks debootstrap's own script of the suite; undefined when debootstrap is not installed. Throws KnownError when it
+ * has no such suite.
+ */
+export async function suiteFacts(host: Host, config: Config): Promise<SuiteFacts | undefined> {
+  const program = findCommand(host, "debootstrap");
+  if (program === undefined) return undefined;
+  const env = { DEBOOTSTRAP_DIR: "/usr/share/debootstrap", ...engineEnvironment(config) };
+  const argv = ["sh", "-c", asking, "suite", config.suite, config.arch, program] as const;
+  const { exitCode, stdout } = await run(host, argv, { env, accept: [0, noScript] });
+  if (exitCode === noScript) {
+    throw new KnownError(`debootstrap has no script for the suite ${config.suite}`, {
+      hint: `check SUITE; a newer suite needs a newer debootstrap, or a link in ${env.DEBOOTSTRAP_DIR}/scripts to the script of an older one`,
+    });
+  }
+  const [mirror = "", keyring = ""] = stdout.split("\n");
+  return { mirror, keyring };
+}

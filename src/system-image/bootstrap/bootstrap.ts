@@ -1,0 +1,116 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { KnownError } from "../../host/errors.ts";
+import type { Host } from "../../host/host.ts";
+import { openRoot } from "../../host/rooted-files.ts";
+import { removeRootPassword } from "../../guest/identity/accounts.ts";
+import { runDebootstrap } from "./debootstrap.ts";
+import { scrubIdentity } from "../../guest/identity/scrub-identity.ts";
+import { runMmdebstrap } from "./mmdebstrap.ts";
+import { prefetch, type Prefetched } from "../archive/prefetch.ts";
+import { installLists, packLists } from "../archive/apt-lists.ts";
+import type { Archive } from "../archive/archive.ts";
+import { removeTree } from "../cache/scratch.ts";
+import { tidyTree } from "../tree/tidy.ts";
+import type { Wanted } from "../cache/wanted-system.ts";
+
+/** Where a bootstrap works. */
+export interface Workplace {
+  /** An empty or missing directory for the system. */
+  readonly tree: string;
+  /** File for the engine's log. */
+  readonly log: string;
+  /** Directory for what is downloaded; undefined: the engine keeps it in the tree. */
+  readonly downloads: string | undefined;
+}
+
+/** Bootstraps the system into `place.tree` and makes it fit to be copied: no leftovers, no identity. */
+export async function bootstrapTree(host: Host, wanted: Wanted, archive: Archive, place: Workplace): Promise<void> {
+  const { config } = wanted;
+  const fetched = place.downloads === undefined ? undefined : await prefetch(host, wanted, archive, place.downloads);
+  const packed = `${place.log}.lists`;
+  const packing = fetched === undefined ? undefined : packLists(fetched.lists, packed);
+  // Of two failures the engine's is the one to tell; until then this one must not count as unhandled.
+  const packingEnded = packing?.catch(() => undefined);
+  await host.log.phase(`bootstrap ${config.suite} ${config.arch} with ${config.bootstrap}`, () =>
+    bootstrapFrom(host, wanted, archive, place, fetched).finally(() => packingEnded),
+  );
+  await packing;
+  const files = openRoot(place.tree);
+  await tidyTree(files, config, archive.mirror);
+  if (fetched !== undefined) await installLists(packed, place.tree);
+  await scrubIdentity(files);
+  // Each guest's create does it again; where nothing is left to do, that costs no process.
+  if (await files.exists("/etc/passwd")) await removeRootPassword(files);
+}
+
+// Our idea of what the engine needs may miss a suite's own: then it gets the whole archive.
+async function bootstrapFrom(
+  host: Host,
+  wanted: Wanted,
+  archive: Archive,
+  place: Workplace,
+  fetched: Prefetched | undefined,
+): Promise<void> {
+  if (fetched === undefined) {
+    await runEngine(host, wanted, archive, place, undefined);
+    return;
+  }
+  try {
+    await runEngine(host, wanted, archive, place, fetched);
+  } catch (error) {
+    if (host.signal.aborted || !lacksPackages(error)) throw error;
+    host.log.warn(`not all packages were fetched beforehand, ${wanted.config.bootstrap} begins anew from the mirror`);
+    await removeTree(host, place.tree);
+    await runEngine(host, wanted, archive, place, undefined);
+  }
+}
+
+async function runEngine(
+  host: Host,
+  wanted: Wanted,
+  archive: Archive,
+  place: Workplace,
+  fetched: Prefetched | undefined,
+): Promise<void> {
+  const { config, key } = wanted;
+  const task = {
+    directory: place.tree,
+    mirror: fetched?.mirror ?? archive.mirror,
+    keyring: archive.keyring,
+    checkSignatures: config.checkSignatures && fetched === undefined,
+    packages: packagesFor(wanted, archive),
+    options: key.options,
+  };
+  await mkdir(place.tree, { recursive: true, mode: 0o755 });
+  if (config.bootstrap === "mmdebstrap") {
+    await runMmdebstrap(host, config, { ...task, temporary: place.downloads });
+  } else {
+    await spareSyncs(wanted, place.tree);
+    await runDebootstrap(host, config, { ...task, log: place.log, script: fetched?.script });
+  }
+}
+
+// debootstrap adds it for a mirror that it sees to be https; from a local copy it does not see it.
+function packagesFor({ key }: Wanted, { mirror }: Archive): readonly string[] {
+  const certificates = mirror.startsWith("https://") ? ["ca-certificates"] : [];
+  return [...new Set([...key.packages, ...certificates])];
+}
+
+/** dpkg of these suites does not know the option and would refuse to run. */
+const withoutUnsafeIo = ["woody", "sarge", "etch", "etch-m68k", "lenny", "dapper", "hardy", "intrepid", "jaunty"];
+
+// The tree is scratch until it is copied: no need for dpkg to sync each file. Removed when the tree is tidied.
+async function spareSyncs({ config }: Wanted, tree: string): Promise<void> {
+  if (withoutUnsafeIo.includes(config.suite)) return;
+  const directory = join(tree, "etc/dpkg/dpkg.cfg.d");
+  await mkdir(directory, { recursive: true, mode: 0o755 });
+  await writeFile(join(directory, "ganeti-instance-debootstrap"), "force-unsafe-io\n", { mode: 0o644 });
+}
+
+function lacksPackages(error: unknown): boolean {
+  const text = error instanceof KnownError ? error.message : "";
+  return /Couldn't (?:find these debs|download)|Unable to (?:locate package|correct problems)|unmet dependencies/.test(
+    text,
+  );
+}

@@ -1,0 +1,112 @@
+import { readFile } from "node:fs/promises";
+import type { Config } from "../../config/config.ts";
+import { CommandError, KnownError, quoteArgv } from "../../host/errors.ts";
+import type { Host } from "../../host/host.ts";
+import { start } from "../../host/run.ts";
+import { readDebootstrapProgress } from "../debootstrap-progress.ts";
+import { engineEnvironment } from "../archive/engine-environment.ts";
+
+/** What debootstrap is to do; `options` are the administrator's own and come last. */
+export interface DebootstrapTask {
+  readonly directory: string;
+  readonly log: string;
+  readonly mirror: string;
+  /** Empty: the one that the suite's script names. */
+  readonly keyring: string;
+  readonly checkSignatures: boolean;
+  readonly packages: readonly string[];
+  readonly options: readonly string[];
+  /** A suite script instead of debootstrap's own; only with a mirror. */
+  readonly script: string | undefined;
+}
+
+// Descriptor 3 is where it reports progress; everything else it says is the log of the run.
+const reporting = 'log=$1; shift; exec 3>&1 >>"$log" 2>&1; exec "$@"';
+
+/** Runs debootstrap to its end. Throws KnownError with its own words. */
+export async function runDebootstrap(host: Host, config: Config, task: DebootstrapTask): Promise<void> {
+  const argv = debootstrapArgv(config, task);
+  const progress = readDebootstrapProgress(host.log);
+  const command = start(host, ["sh", "-c", reporting, "debootstrap", task.log, ...argv], {
+    isolated: true,
+    stdout: "pipe",
+    env: engineEnvironment(config),
+  });
+  let rest = "";
+  command.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
+    const lines = (rest + chunk).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) progress.line(line);
+  });
+  try {
+    await command.done;
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    throw new DebootstrapFailed(argv, progress.complaints, await endOf(task.log), error);
+  } finally {
+    progress.end();
+  }
+}
+
+/** The command line for one task. */
+export function debootstrapArgv(config: Config, task: DebootstrapTask): readonly string[] {
+  const { directory, mirror, keyring, checkSignatures, packages, options, script } = task;
+  return [
+    "debootstrap",
+    "--debian-installer",
+    `--arch=${config.arch}`,
+    ...(config.components.length === 0 ? [] : [`--components=${config.components.join(",")}`]),
+    ...(packages.length === 0 ? [] : [`--include=${packages.join(",")}`]),
+    ...(keyring === "" || !checkSignatures ? [] : [`--keyring=${keyring}`]),
+    checkSignatures ? "--force-check-gpg" : "--no-check-gpg",
+    ...options,
+    config.suite,
+    directory,
+    mirror,
+    ...(script === undefined ? [] : [script]),
+  ];
+}
+
+/** debootstrap ended with an error. */
+export class DebootstrapFailed extends KnownError {
+  override readonly name = "DebootstrapFailed";
+
+  constructor(argv: readonly string[], complaints: readonly string[], log: string, { outcome }: CommandError) {
+    const reasons =
+      complaints.length === 0 ? ` with status ${String(outcome.exitCode)}` : `: ${complaints.slice(-5).join("; ")}`;
+    const hint = remedyFor(complaints.join("\n"));
+    super(`debootstrap failed${reasons}\nthe end of its log:\n${log}\nthe command was: ${quoteArgv(argv)}`, { hint });
+  }
+}
+
+// By debootstrap's own messages (1.0.141); the order is that of the steps.
+const remedies: readonly (readonly [RegExp, string])[] = [
+  [/no entry for .*\/binary-/i, "check ARCH and COMPONENTS: the mirror does not have them for this suite"],
+  [/target architecture/i, "check ARCH: this node cannot run its programs; qemu-user-static brings an emulator"],
+  [/signed by|signature|keyring/i, "check KEYRING, and that the mirror is the one of this distribution"],
+  [/couldn't find these debs/i, "check EXTRA_PKGS and COMPONENTS: the mirror has no such packages in this suite"],
+  [
+    /getting|fetch|retriev|download|resolve/i,
+    "check MIRROR, PROXY and SUITE, and whether this node reaches the mirror",
+  ],
+];
+
+function remedyFor(complaints: string): string {
+  const known = remedies.find(([pattern]) => pattern.test(complaints))?.[1];
+  return (
+    known ??
+    "DEBUG_LEVEL=1 shows all that debootstrap says; a mirror that was just being updated is whole again in an hour"
+  );
+}
+
+const logLines = 12;
+
+async function endOf(log: string): Promise<string> {
+  const text = await readFile(log, "utf8").catch(() => "(none)");
+  return text
+    .trimEnd()
+    .split("\n")
+    .slice(-logLines)
+    .map((line) => `    ${line}`)
+    .join("\n");
+}

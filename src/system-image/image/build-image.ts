@@ -1,0 +1,167 @@
+import { open, rm, rename, type FileHandle } from "node:fs/promises";
+import { join } from "node:path";
+import { makeFilesystem, readExtFeatures } from "../../filesystems/make.ts";
+import { attachLoop } from "../../devices/attach/loop.ts";
+import { mountFilesystem } from "../../devices/attach/mount.ts";
+import { type Owned, ReleaseStack } from "../../host/disposal.ts";
+import { KnownError } from "../../host/errors.ts";
+import type { Host } from "../../host/host.ts";
+import { capture, run } from "../../host/run.ts";
+import { blocksPerGroup, imageBlockSize, type ImageGeometry } from "./geometry.ts";
+import { type ImageHeader, packImage } from "./image-file.ts";
+import { type Extent, fileExtents, layOutImage, roomToGrow, type ImageLayout } from "./layout.ts";
+import type { CheckedTar } from "../cache/checked-tar.ts";
+import { acquireScratch, diskPlace, type Scratch } from "../cache/scratch.ts";
+import { unpackOpenTar } from "../tree/tar.ts";
+import type { Wanted } from "../cache/wanted-system.ts";
+
+/** What depends on the size of the filesystem, or on what is added last, is left out of an image. */
+const lateFeatures = ["has_journal", "orphan_file"] as const;
+
+const groupBytes = blocksPerGroup * imageBlockSize;
+
+/**
+ * Makes the image `path` of the filesystem that `tar` gives: the tree unpacked into a filesystem just large enough,
+ * without a journal, checked, and reduced to its used blocks. The caller holds the system's lock.
+ */
+export async function buildImage(
+  host: Host,
+  wanted: Wanted,
+  tar: CheckedTar,
+  geometry: ImageGeometry,
+  path: string,
+): Promise<void> {
+  await using stack = new ReleaseStack();
+  const bytes = imageBytes(tar, geometry);
+  const scratch = await requireScratch(host, wanted, tar.name, bytes);
+  stack.use(scratch);
+  const raw = join(scratch.directory, "image");
+  const inodes = join(scratch.directory, "inodes");
+  const late = await makeRawImage(host, wanted, tar, geometry, { raw, bytes, inodes });
+  const dump = await capture(host, ["dumpe2fs", raw]);
+  const files = await extentsOfFiles(host, raw, inodes, join(scratch.directory, "extents"));
+  const partial = wanted.folder.partial(path);
+  const strikeOut = host.journal.record({ kind: "file", path: partial });
+  stack.defer(async () => {
+    await rm(partial, { force: true });
+    strikeOut();
+  });
+  const facts = { tar: tar.manifest.sha256, bytes, roomBytes: roomToGrow(dump), blockSize: imageBlockSize, ...late };
+  await pack(raw, partial, facts, (from) => layOutImage(from, dump, bytes / imageBlockSize, files));
+  await rename(partial, path);
+}
+
+// Whole block groups, so that each has the number of inodes that mke2fs gives to the groups of a larger disk.
+function imageBytes({ manifest }: CheckedTar, { inodeRatio }: ImageGeometry): number {
+  const inodeTables = 256 / inodeRatio;
+  const reservedDescriptors = 32 * 1024 * 1024;
+  const bytes = (manifest.tree.bytes + reservedDescriptors) / (1 - inodeTables - 0.03);
+  // mke2fs takes less than 512 MiB for a small disk, with other features in its mke2fs.conf.
+  const minimum = 4 * groupBytes;
+  const inodes = manifest.tree.inodes * 1.1 * inodeRatio;
+  return Math.ceil(Math.max(bytes, minimum, inodes) / groupBytes) * groupBytes;
+}
+
+async function requireScratch(host: Host, wanted: Wanted, name: string, bytes: number): Promise<Scratch & Owned> {
+  const scratch = await acquireScratch(host, diskPlace(wanted, name), bytes);
+  if (scratch === undefined) throw new KnownError("no scratch space for a filesystem image");
+  return scratch;
+}
+
+async function makeRawImage(
+  host: Host,
+  wanted: Wanted,
+  tar: CheckedTar,
+  { type, inodeRatio }: ImageGeometry,
+  { raw, bytes, inodes }: { readonly raw: string; readonly bytes: number; readonly inodes: string },
+): Promise<Pick<ImageHeader, "lateFeatures" | "reservedPercent">> {
+  await createSparse(raw, bytes);
+  {
+    await using loop = await attachLoop(host, raw, { offset: 0, sizeLimit: 0 });
+    const extra = ["-b", String(imageBlockSize), "-i", String(inodeRatio), "-E", `resize=${String(2 ** 32 - 1)}`];
+    const options = { type, suite: wanted.config.suite, bootloader: wanted.needs.bootloader, extra };
+    await makeFilesystem(host, loop.device, options);
+    const features = await readExtFeatures(host, loop.device);
+    const reservedPercent = reservedShare(await capture(host, ["dumpe2fs", "-h", loop.device]));
+    const late = lateFeatures.filter((feature) => features.has(feature));
+    if (late.length > 0)
+      await run(host, [
+        "tune2fs",
+        "-O",
+        [...late]
+          .reverse()
+          .map((name) => `^${name}`)
+          .join(","),
+        loop.device,
+      ]);
+    {
+      // The kernel takes an ext3 without its journal for an ext2 only.
+      const mountType = type === "ext3" ? "ext2" : type;
+      await using mounted = await mountFilesystem(host, loop.device, { type: mountType });
+      await unpackOpenTar(host, tar.file, mounted.path);
+      await listFiles(host, mounted.path, inodes);
+    }
+    // Also because resize2fs and tune2fs refuse a filesystem that was mounted since its last check.
+    await run(host, ["e2fsck", "-f", "-y", loop.device], { accept: [0, 1] });
+    return { lateFeatures: late, reservedPercent };
+  }
+}
+
+/** Percentage of blocks reserved, from the head that dumpe2fs prints, to the hundredth. */
+export function reservedShare(dump: string): number {
+  const count = (label: string): number => Number(new RegExp(`^${label}: +(\\d+)$`, "m").exec(dump)?.[1] ?? 0);
+  return Math.round((10_000 * count("Reserved block count")) / count("Block count")) / 100;
+}
+
+async function pack(
+  raw: string,
+  partial: string,
+  facts: Omit<ImageHeader, keyof ImageLayout>,
+  layOut: (from: FileHandle) => Promise<ImageLayout>,
+): Promise<void> {
+  await rm(partial, { force: true });
+  const from = await open(raw, "r");
+  try {
+    const to = await open(partial, "wx", 0o644);
+    try {
+      await to.chmod(0o644);
+      await packImage(from, to, { ...facts, ...(await layOut(from)) });
+      await to.sync();
+    } finally {
+      await to.close();
+    }
+  } finally {
+    await from.close();
+  }
+}
+
+/** Writes for each regular file the request by which debugfs(8) tells its extents: by number, as names may be anything. */
+async function listFiles(host: Host, directory: string, path: string): Promise<void> {
+  const requests = await open(path, "wx", 0o600);
+  try {
+    const argv = ["find", directory, "-xdev", "-type", "f", "-printf", "ex -l <%i>\\n"] as const;
+    await run(host, [...argv], { stdout: requests.fd });
+  } finally {
+    await requests.close();
+  }
+}
+
+/** The extents of the files in `inodes`, asked from debugfs: unlike FIEMAP it needs no mount, and nothing is delayed. */
+async function extentsOfFiles(host: Host, raw: string, inodes: string, path: string): Promise<Extent[]> {
+  const answers = await open(path, "wx+", 0o600);
+  try {
+    await run(host, ["debugfs", "-f", inodes, raw], { stdout: answers.fd });
+    return await fileExtents(answers.readLines({ start: 0, autoClose: false }));
+  } finally {
+    await answers.close();
+  }
+}
+
+async function createSparse(path: string, bytes: number): Promise<void> {
+  const file: FileHandle = await open(path, "wx", 0o600);
+  try {
+    await file.truncate(bytes);
+  } finally {
+    await file.close();
+  }
+}
