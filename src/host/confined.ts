@@ -54,10 +54,11 @@ export function startConfined(
   options: Omit<RunOptions, "isolated" | "cwd"> = {},
 ): RunningCommand {
   const mode = target.readOnly === true ? "ro" : "rw";
-  // By the environment, so that logs and errors show the command and not all of this.
+  // By the environment, so that `ps` shows the command and not all of this.
   const prelude = ["sh", "-c", 'eval "$confinement"', "confined", host.runDir, target.path, mode] as const;
   return start(host, [...prelude, ...argv], {
     ...options,
+    shownAs: argv,
     env: { ...options.env, confinement: script },
     isolated: true,
   });

@@ -10,8 +10,6 @@ export interface Lock extends Owned {
 }
 
 export interface LockOptions {
-  /** `"shared"` for readers; default `"exclusive"`. */
-  readonly mode?: "exclusive" | "shared";
   /** Seconds to wait; 0 tries once; absent waits for ever (a signal ends the wait). */
   readonly waitSeconds?: number;
 }
@@ -27,9 +25,7 @@ export async function acquireLock(host: Host, path: string, options: LockOptions
   await mkdir(dirname(path), { recursive: true, mode: 0o755 });
   const file = await open(path, "a", 0o600);
   try {
-    // What is in the run directory is on this node; a cache may be on a server that does not answer.
-    const brief = options.waitSeconds === 0 && path.startsWith(`${host.runDir}/`);
-    if (await flock(host, file, options, brief)) return { path, [Symbol.asyncDispose]: () => file.close() };
+    if (await flock(host, file, options)) return { path, [Symbol.asyncDispose]: () => file.close() };
   } catch (error) {
     await file.close();
     throw error;
@@ -38,18 +34,15 @@ export async function acquireLock(host: Host, path: string, options: LockOptions
   return undefined;
 }
 
-async function flock(
-  host: Host,
-  file: FileHandle,
-  { mode = "exclusive", waitSeconds }: LockOptions,
-  brief: boolean,
-): Promise<boolean> {
+async function flock(host: Host, file: FileHandle, { waitSeconds }: LockOptions): Promise<boolean> {
   const wait = waitSeconds === undefined ? [] : waitSeconds === 0 ? ["--nonblock"] : ["--wait", String(waitSeconds)];
-  const argv = ["flock", `--${mode}`, ...wait, "--conflict-exit-code", String(conflict), "3"] as const;
-  const { exitCode } = await run(host, [...argv], {
-    descriptors: [file.fd],
-    accept: [0, conflict],
-    brief,
-  });
+  const { exitCode } = await run(
+    host,
+    ["flock", "--exclusive", ...wait, "--conflict-exit-code", String(conflict), "3"],
+    {
+      descriptors: [file.fd],
+      accept: [0, conflict],
+    },
+  );
   return exitCode === 0;
 }

@@ -27,11 +27,8 @@ export interface RunOptions {
    * what may run long, fork or run a guest's binaries.
    */
   readonly isolated?: boolean;
-  /**
-   * Not ended with us when we are killed, which takes two programs before it: for what asks neither a disk nor a file
-   * that may be elsewhere, and ends by itself at once. Without effect on what is `isolated`.
-   */
-  readonly brief?: boolean;
+  /** What the log and errors show instead of the argv, where that is a wrapper with the real command inside. */
+  readonly shownAs?: readonly string[];
   readonly timeoutSeconds?: number;
   /** Exit statuses that are no error; default only 0. */
   readonly accept?: readonly number[];
@@ -77,7 +74,7 @@ export async function capture(
 export function start(host: Host, argv: readonly [string, ...string[]], options: RunOptions = {}): RunningCommand {
   const shielded = options.shielded ?? false;
   if (!shielded && host.signal.aborted) return refused(host.signal.reason);
-  host.log.debug(`run ${quoteArgv(argv)}`);
+  host.log.debug(`run ${quoteArgv(options.shownAs ?? argv)}`);
   const [file, ...args] = wrapped(argv, options);
   const child = execa(file, args, execaOptions(host, options)) as unknown as Child;
   const tail = new Tail();
@@ -107,11 +104,10 @@ function refused(reason: unknown): RunningCommand {
   return { pid: undefined, stdin: undefined, stdout: undefined, done, kill: () => undefined };
 }
 
-// The parent-death signal reaches every child but brief ones when we are killed: one survivor in our mount namespace
-// would pin all mounts of a dead run. A PID namespace is ended by its init's death; unshare --fork itself blocks TERM
+// The parent-death signal reaches every child when we are killed: one survivor in our mount namespace would pin all
+// mounts of a dead run. A PID namespace is ended by its init's death; unshare --fork itself blocks TERM
 // and INT.
 function wrapped(argv: readonly [string, ...string[]], options: RunOptions): readonly [string, ...string[]] {
-  if (options.brief === true && options.isolated !== true) return argv;
   const isolate = options.isolated === true ? ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--"] : [];
   const alive = unlessOrphaned(options.env ?? {});
   const guard = ["sh", "-c", alive, "sh", String(process.pid)];
@@ -229,7 +225,7 @@ async function finish(
 ): Promise<CommandOutcome> {
   const result = await child;
   const outcome: CommandOutcome = {
-    argv,
+    argv: options.shownAs ?? argv,
     exitCode: result.exitCode,
     signal: result.signal,
     stdout: captured(),
@@ -243,7 +239,7 @@ async function finish(
   if (result.exitCode !== undefined && (options.accept ?? [0]).includes(result.exitCode)) return outcome;
   if (result.signal !== undefined) throw new CommandError(outcome, `killed by ${result.signal}`);
   if (result.exitCode === undefined)
-    throw new KnownError(`cannot run ${quoteArgv(argv)}: ${String(result.shortMessage)}`);
+    throw new KnownError(`cannot run ${quoteArgv(outcome.argv)}: ${String(result.shortMessage)}`);
   if (result.exitCode === 127) throw new CommandError(outcome, `command not found or not runnable (status 127)`);
   throw new CommandError(outcome, `exit status ${String(result.exitCode)}`);
 }

@@ -34,10 +34,16 @@ export async function runInTree(
   args: readonly string[] = [],
   { device = "" }: ChrootOptions = {},
 ): Promise<string> {
-  // The scripts come by the environment, so that a log shows a line for the command and not a page.
+  // The scripts come by the environment, so that `ps` shows a line for the command and not a page.
   const env = { DEBIAN_FRONTEND: "noninteractive", HOME: "/root", entering, script };
   return await capture(host, ["sh", "-euc", 'eval "$entering"', "chroot", root, device, ...args], {
     env,
     isolated: true,
+    shownAs: ["chroot", root, "sh", "-c", firstLine(script), ...args],
   });
+}
+
+function firstLine(script: string): string {
+  const lines = script.trim().split("\n");
+  return lines.length === 1 ? script.trim() : `${lines[0] ?? ""} ...`;
 }

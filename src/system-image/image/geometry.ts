@@ -59,9 +59,7 @@ export async function planFilesystem(
   if (type === "xfs" || type === "btrfs") return undefined;
   const features = filesystemArguments(type, config.suite, { bootloader: needs.bootloader });
   const where = place(facts);
-  const { stdout, said } = await run(host, ["mke2fs", "-n", "-v", "-F", "-t", type, ...features, ...where], {
-    brief: !where.includes(facts.device),
-  });
+  const { stdout, said } = await run(host, ["mke2fs", "-n", "-v", "-F", "-t", type, ...features, ...where]);
   const dryRun = parseDryRun(stdout);
   if (dryRun?.blockSize !== imageBlockSize) return undefined;
   const ratio = (dryRun.blocks * dryRun.blockSize) / dryRun.inodes;

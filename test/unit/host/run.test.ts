@@ -38,6 +38,13 @@ test("says the command, its status and its own words when it fails", async () =>
   await expect(failure).rejects.toThrow(/exit status 3: sh -c '.*'\n {4}disk on fire/);
 });
 
+test("shows the administrator the real command of a wrapper, in the log and in errors", async () => {
+  const host = testHost();
+  const failure = run(host, ["sh", "-c", '"$@"; exit 3', "wrapper", "true"], { shownAs: ["true"] });
+  await expect(failure).rejects.toThrow("exit status 3: true");
+  expect(host.logged()).toContain("run true\n");
+});
+
 test("accepts the statuses it was told to accept", async () => {
   expect((await run(testHost(), ["sh", "-c", "exit 4"], { accept: [0, 4] })).exitCode).toBe(4);
 });

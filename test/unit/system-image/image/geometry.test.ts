@@ -38,12 +38,11 @@ async function plan(said: string, facts: Partial<DeviceFacts> = {}, filesystem: 
   const needs = { packages: [], filesystem, bootloader: "none" } as const;
   const found = await planFilesystem(host, testConfig("/nonexistent", { filesystem }), needs, { ...device, ...facts });
   const isCommand = (call: string): boolean => call.startsWith("mke2fs");
-  return { found, calls: fake.calls().filter(isCommand), guarded: !fake.calls().every(isCommand) };
+  return { found, calls: fake.calls().filter(isCommand) };
 }
 
 test("a device that tells nothing but its size is not touched by the dry run", async () => {
-  const { found, calls, guarded } = await plan(words(524288, 4096, 131072));
-  expect(guarded).toBe(false);
+  const { found, calls } = await plan(words(524288, 4096, 131072));
   expect(found).toMatchObject({ geometry: { type: "ext4", inodeRatio: 16384 }, tuning: [] });
   expect(calls).toEqual([expect.stringMatching(/^mke2fs -n -v -F -t ext4 .*\/dev\/null 2097152k$/)]);
 });
@@ -59,12 +58,11 @@ test("another version of mke2fs makes another geometry", async () => {
 });
 
 test.each([{ minimumIoBytes: 65536 }, { optimalIoBytes: 262144 }])(
-  "of a device that tells of a RAID (%j) mke2fs is asked itself, by a command that ends with us",
+  "of a device that tells of a RAID (%j) mke2fs is asked itself",
   async (facts) => {
-    const { found, calls, guarded } = await plan(words(524288, 4096, 131072, 16, 64), facts);
+    const { found, calls } = await plan(words(524288, 4096, 131072, 16, 64), facts);
     expect(found?.tuning).toEqual(["-E", "stride=16,stripe_width=64"]);
     expect(calls).toEqual([expect.stringMatching(/ \/dev\/nbd99$/)]);
-    expect(guarded).toBe(true);
   },
 );
 
