@@ -1,5 +1,6 @@
 import { open } from "node:fs/promises";
 import { ReleaseStack, type Owned } from "../../host/disposal.ts";
+import { compareDebVersions } from "./deb-version.ts";
 import { field } from "../tree/dpkg-status.ts";
 
 /** A package as an archive's Packages index lists it (deb-control(5) paragraph). */
@@ -21,19 +22,22 @@ export interface ArchivePackage {
 export interface PackagesIndex {
   /** Names of the packages of priority required or important: every system of the suite has them. */
   readonly base: readonly string[];
-  /** The package of this name; of several paragraphs the first. */
+  /** The package of this name; of several versions the newest, of several paragraphs with it the first. */
   find(name: string): Promise<ArchivePackage | undefined>;
 }
 
 interface Place {
   readonly start: number;
   readonly length: number;
+  readonly version: string;
+  readonly isBase: boolean;
 }
 
 const chunkBytes = 1024 * 1024;
 const nameBytes = "Package: ".length;
 const newline = 0x0a;
 const priorityField = "\nPriority: ";
+const versionField = "\nVersion: ";
 
 /** Opens the uncompressed Packages index at `path`; the file stays open until it is released. */
 export async function openPackagesIndex(path: string): Promise<PackagesIndex & Owned> {
@@ -41,14 +45,14 @@ export async function openPackagesIndex(path: string): Promise<PackagesIndex & O
   const file = await open(path, "r");
   stack.defer(() => file.close());
   const places = new Map<string, Place>();
-  const base: string[] = [];
   const take = (buffer: Buffer, from: number, to: number, offset: number): void => {
     if (buffer.toString("latin1", from, from + nameBytes) !== "Package: ") return;
     // Copied, not sliced from the text: a slice would keep all of it in memory.
     const name = buffer.toString("latin1", from + nameBytes, buffer.indexOf(newline, from));
-    if (places.has(name)) return;
-    places.set(name, { start: offset + from, length: to - from });
-    if (isBase(buffer, from, to)) base.push(name);
+    const version = fieldIn(buffer, from, to, versionField);
+    const known = places.get(name);
+    if (known !== undefined && compareDebVersions(known.version, version) >= 0) return;
+    places.set(name, { start: offset + from, length: to - from, version, isBase: isBase(buffer, from, to) });
   };
   let kept = Buffer.alloc(0);
   for (let offset = 0; ;) {
@@ -69,7 +73,7 @@ export async function openPackagesIndex(path: string): Promise<PackagesIndex & O
   }
   const held = stack.move();
   return {
-    base,
+    base: [...places].filter(([, place]) => place.isBase).map(([name]) => name),
     async find(name) {
       const place = places.get(name);
       if (place === undefined) return undefined;
@@ -82,7 +86,7 @@ export async function openPackagesIndex(path: string): Promise<PackagesIndex & O
 }
 
 /**
- * What debootstrap may install from one or several indices (the first that has a name counts): the base packages,
+ * What debootstrap may install from one or several indices (the newest version of a name counts): the base packages,
  * those asked for, and whatever they depend on, chosen as debootstrap chooses it (`resolve_deps` and `GETDEPS` in its
  * functions file): the first alternative, real packages only. By name, each with the position of its index.
  */
@@ -103,20 +107,26 @@ export async function closure(
 }
 
 async function findIn(indices: readonly PackagesIndex[], name: string) {
-  for (const [position, index] of indices.entries()) {
-    const found = await index.find(name);
-    if (found !== undefined) return { ...found, index: position };
+  let newest: (ArchivePackage & { readonly index: number }) | undefined;
+  for (const [index, packages] of indices.entries()) {
+    const found = await packages.find(name);
+    if (found === undefined) continue;
+    if (newest === undefined || compareDebVersions(newest.version, found.version) < 0) newest = { ...found, index };
   }
-  return undefined;
+  return newest;
 }
 
 function isBase(buffer: Buffer, from: number, to: number): boolean {
+  return ["required", "important"].includes(fieldIn(buffer, from, to, priorityField));
+}
+
+// Found before the paragraph is made a text: that would take longer than all the rest.
+function fieldIn(buffer: Buffer, from: number, to: number, label: string): string {
   const paragraph = buffer.subarray(from, to);
-  const at = paragraph.indexOf(priorityField);
-  if (at < 0) return false;
+  const at = paragraph.indexOf(label);
+  if (at < 0) return "";
   const end = paragraph.indexOf(newline, at + 1);
-  const priority = paragraph.toString("latin1", at + priorityField.length, end < 0 ? undefined : end);
-  return priority === "required" || priority === "important";
+  return paragraph.toString("latin1", at + label.length, end < 0 ? undefined : end);
 }
 
 function parsePackage(name: string, text: string): ArchivePackage {
