@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { Config } from "../../config/config.ts";
-import { loadConfig, type SettingsRequest } from "../../config/load.ts";
+import { loadConfig } from "../../config/load.ts";
 import { bootPackages, decideBootLoader } from "../../guest/boot/boot-loader.ts";
 import { KnownError } from "../../host/errors.ts";
 import type { Instance } from "../../os-api/request.ts";
@@ -10,12 +10,8 @@ import { ensureCached } from "../../system-image/build.ts";
 import { type Refreshed, refreshCaches } from "../../system-image/refresh.ts";
 import { type Verified, verifyCaches } from "../../system-image/verify.ts";
 import { wantedSystem } from "../../system-image/cache/wanted-system.ts";
-import type { AdminContext } from "./program.ts";
 import { requireRoot } from "../root.ts";
-
-interface JsonOption {
-  readonly json?: boolean;
-}
+import { type AdminContext, asJson, jsonOption, type JsonOption, settingsRequest } from "./context.ts";
 
 interface BuildOptions extends JsonOption {
   readonly force?: boolean;
@@ -32,34 +28,33 @@ interface Built {
 /** Adds the verbs of `ganeti-instance-debootstrap cache` to the administrator's command. */
 export function registerCacheCommands(program: Command, context: AdminContext): void {
   const cache = program.command("cache").description("the bootstrapped systems kept on this node");
-  const json = ["--json", "answer in JSON"] as const;
   cache
     .command("list")
     .description("shows what is kept: its age, size, packages, origin and images")
-    .option(...json)
+    .option(...jsonOption)
     .action((options: JsonOption) => list(context, options));
   cache
     .command("build [variant...]")
     .description("bootstraps what is not kept yet, for the variants named or for the settings without one")
     .option("--force", "also what is kept already")
     .option("--hypervisor <name>", "for instances of this hypervisor, where the boot loader or kernel depends on it")
-    .option(...json)
+    .option(...jsonOption)
     .action((variants: readonly string[], options: BuildOptions) => build(context, variants, options));
   cache
     .command("refresh")
     .description("renews what will soon be older than CLEAN_CACHE days; what has no newer packages gets a new date")
     .option("--all", "whatever its age")
-    .option(...json)
+    .option(...jsonOption)
     .action((options: JsonOption & { readonly all?: boolean }) => refresh(context, options));
   cache
     .command("verify")
     .description("reads everything and compares checksums; sets aside what is damaged; exit status 1 if anything was")
-    .option(...json)
+    .option(...jsonOption)
     .action((options: JsonOption) => verify(context, options));
   cache
     .command("prune")
     .description("removes what is expired, half-written, damaged or without its tar")
-    .option(...json)
+    .option(...jsonOption)
     .action((options: JsonOption) => prune(context, options));
 }
 
@@ -110,13 +105,8 @@ function complainOf(problems: readonly string[]): void {
   if (problems.length > 0) throw new KnownError(problems.join("\n"));
 }
 
-async function configOf(
-  { host, installation, environment }: AdminContext,
-  variant: string | undefined,
-): Promise<Config> {
-  // Settings depend on the OS API version only by their defaults; by hand the newest counts.
-  const request: SettingsRequest = { action: "config", apiVersion: 20, environment, variant };
-  return await loadConfig(host, request, installation);
+async function configOf(context: AdminContext, variant: string | undefined): Promise<Config> {
+  return await loadConfig(context.host, settingsRequest(context, variant), context.installation);
 }
 
 function needsOf(config: Config, hypervisor: string | undefined) {
@@ -173,8 +163,4 @@ function formatPruned({ expired, files, packages }: Pruned): string {
 
 function mebibytes(bytes: number): string {
   return `${(bytes / 1_048_576).toFixed(0)} MiB`;
-}
-
-function asJson(value: unknown): string {
-  return `${JSON.stringify(value, undefined, 2)}\n`;
 }

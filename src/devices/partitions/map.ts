@@ -5,7 +5,6 @@ import type { Host } from "../../host/host.ts";
 import { findCommand } from "../../host/tools.ts";
 import { attachLoop } from "../attach/loop.ts";
 import { mapWithKpartx } from "./kpartx.ts";
-import type { Disk } from "../disk.ts";
 import type { Partition } from "./table.ts";
 
 export type PartitionMapper = "auto" | "kpartx" | "loop";
@@ -16,7 +15,13 @@ export interface MappedPartition {
 }
 
 /** What of a disk its partition map depends on. */
-export type MappableDisk = Pick<Disk, "device" | "kind" | "realPath" | "readOnly">;
+export interface MappableDisk {
+  readonly realPath: string;
+  readonly kind: "block" | "file";
+  /** Always a block device: `realPath`, or the loop device on a file. */
+  readonly device: string;
+  readonly readOnly: boolean;
+}
 
 /**
  * Makes one partition of a disk a block device of its own, found by its start and size (in sectors of `sectorSize`): the

@@ -6,7 +6,9 @@ import { requireTools } from "../../host/tools.ts";
 import { descriptorSource } from "./byte-source.ts";
 import { streamSink } from "./byte-sink.ts";
 import { type Compression, compressionTools, decompressCommand, detectCompression } from "./compression.ts";
-import { dumpRecord } from "../format/dump-scanner.ts";
+
+// The longest record by which a format is known: that of dump(8).
+const headBytes = 1024;
 
 /** A backup that comes in, decompressed. */
 export interface Input extends AsyncDisposable {
@@ -51,7 +53,7 @@ export async function openInput(host: Host, descriptor: number): Promise<Input> 
 async function withHead(source: AsyncIterable<Buffer>): Promise<Pick<Input, "head" | "chunks">> {
   const iterator = source[Symbol.asyncIterator]();
   let head = Buffer.alloc(0);
-  while (head.length < dumpRecord) {
+  while (head.length < headBytes) {
     const next = await iterator.next();
     if (next.done === true) break;
     head = Buffer.concat([head, next.value]);
