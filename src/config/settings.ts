@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import type { Installation } from "../host/installation.ts";
+import { defaultSuite } from "../releases/release.ts";
 import { listItems, shellWords } from "./words.ts";
 
 /** What computed defaults depend on. */
@@ -90,7 +91,7 @@ export const settings = {
   },
   SUITE: {
     type: text(/^[A-Za-z0-9][A-Za-z0-9._+~-]*$/),
-    default: "trixie",
+    default: defaultSuite,
     help: "Release to install, as trixie, bookworm or noble: any that debootstrap knows.",
     expected: "the name of a release, as trixie",
   },

@@ -1,4 +1,5 @@
-import { compareVersions, type SuiteAge, suiteAge } from "./suite-age.ts";
+import { type Release, releaseOf } from "../releases/release.ts";
+import { compareVersions } from "../releases/versions.ts";
 
 export type FilesystemType = "ext2" | "ext3" | "ext4" | "xfs" | "btrfs";
 
@@ -88,10 +89,11 @@ export function unreadableFeatures(
   suite: string,
   options: FeatureOptions = {},
 ): readonly FeatureSwitch[] {
-  const age = suiteAge(suite);
+  const release = releaseOf(suite);
   return features[familyOf(type)]
     .filter(
-      (feature) => !isReadable(feature, age) || (options.bootloader === "extlinux" && feature.notForExtlinux === true),
+      (feature) =>
+        !isReadable(feature, release) || (options.bootloader === "extlinux" && feature.notForExtlinux === true),
     )
     .map(({ name, off, offElsewhere }) => ({ name, ways: offElsewhere === undefined ? [off] : [off, offElsewhere] }));
 }
@@ -117,10 +119,12 @@ export function joinSwitches(switches: readonly (readonly [option: string, value
   ]);
 }
 
-function isReadable({ kernel, grub, e2fsprogs }: Feature, age: SuiteAge): boolean {
+function isReadable({ kernel, grub, e2fsprogs }: Feature, release: Release): boolean {
   const isNewEnough = (needed: string | undefined, present: string): boolean =>
     needed === undefined || compareVersions(present, needed) >= 0;
-  return isNewEnough(kernel, age.kernel) && isNewEnough(grub, age.grub) && isNewEnough(e2fsprogs, age.e2fsprogs);
+  return (
+    isNewEnough(kernel, release.kernel) && isNewEnough(grub, release.grub) && isNewEnough(e2fsprogs, release.e2fsprogs)
+  );
 }
 
 function familyOf(type: FilesystemType): Family {

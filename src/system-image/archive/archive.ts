@@ -11,6 +11,8 @@ export interface Archive {
   readonly mirror: string;
   /** Empty when signatures are not checked, or by the engine's own choice. */
   readonly keyring: string;
+  /** Path of the script for debootstrap, where it has none for the suite. */
+  readonly script: string | undefined;
 }
 
 const tools = {
@@ -39,7 +41,7 @@ export async function preflight(host: Host, config: Config): Promise<Archive> {
   const facts = await suiteFactsFor(host, config);
   const keyring = config.checkSignatures ? config.keyring || (facts?.keyring ?? "") : "";
   if (keyring !== "") await requireKeyring(config, keyring);
-  return { mirror: mirrorFor(config, facts), keyring };
+  return { mirror: mirrorFor(config, facts), keyring, script: facts?.script };
 }
 
 // mmdebstrap takes any suite the mirror has; only its default mirror and keyring are debootstrap's knowledge.

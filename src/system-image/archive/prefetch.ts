@@ -97,7 +97,7 @@ async function fetchAll(host: Host, wanted: Wanted, archive: Archive, directory:
   await keepOrWarn(host, wanted, debs);
   const mirrored = all.map((deb) => ({ component: deb.component, package: deb, path: join(debs, debName(deb)) }));
   const script = join(directory, "suite-script");
-  await writeSuiteScript(script, mirrored);
+  await writeSuiteScript(script, mirrored, archive.script);
   const mirror = await writeLocalMirror(join(directory, "mirror"), config, offer.release, mirrored);
   return { mirror, script, lists: join(directory, "apt/lists") };
 }

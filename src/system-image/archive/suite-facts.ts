@@ -3,6 +3,7 @@ import { KnownError } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import { findCommand } from "../../host/tools.ts";
+import { familyScripts, releaseOf } from "../../releases/release.ts";
 import { engineEnvironment } from "./engine-environment.ts";
 
 /** What debootstrap knows about a suite. */
@@ -11,6 +12,8 @@ export interface SuiteFacts {
   readonly mirror: string;
   /** File of the keys that sign the suite; empty: debootstrap names none. */
   readonly keyring: string;
+  /** Path of the script to use, where debootstrap has none of the suite's own: that of its family. */
+  readonly script: string | undefined;
 }
 
 // A suite script is shell that calls these functions of debootstrap when it is sourced.
@@ -21,27 +24,32 @@ in_path() { command -v "$1" >/dev/null; }; doing_variant() { [ "$1" = - ]; }
 default_mirror() { mirror=$1; }; keyring() { keys=$1; }
 SUITE=$1 ARCH=$2 TARGET=/nonexistent HOST_OS=linux KEYRING= keys=
 mirror=$(sed -n 's/^DEF_MIRROR="\\(.*\\)"$/\\1/p' "$3")
-[ -e "$DEBOOTSTRAP_DIR/scripts/$SUITE" ] || exit 66
-. "$DEBOOTSTRAP_DIR/scripts/$SUITE" >/dev/null
-printf '%s\\n%s\\n' "$mirror" "$keys"`;
+own=$DEBOOTSTRAP_DIR/scripts/$SUITE family=$4
+[ ! -e "$own" ] || family=
+[ -e "\${family:-$own}" ] || exit 66
+. "\${family:-$own}" >/dev/null
+printf '%s\\n' "$mirror" "$keys" "$family"`;
 
 const noScript = 66;
 
 /**
- * Asks debootstrap's own script of the suite; undefined when debootstrap is not installed. Throws KnownError when it
- * has no such suite.
+ * Asks debootstrap's script of the suite, or of the suite's family where debootstrap is older than the suite (bookworm's
+ * has no noble); undefined when debootstrap is not installed. Throws KnownError when it has neither.
  */
 export async function suiteFacts(host: Host, config: Config): Promise<SuiteFacts | undefined> {
   const program = findCommand(host, "debootstrap");
   if (program === undefined) return undefined;
   const env = { DEBOOTSTRAP_DIR: "/usr/share/debootstrap", ...engineEnvironment(config) };
-  const argv = ["sh", "-c", asking, "suite", config.suite, config.arch, program] as const;
+  const { family } = releaseOf(config.suite);
+  const ofFamily = family === undefined ? "" : `${env.DEBOOTSTRAP_DIR}/scripts/${familyScripts[family]}`;
+  const argv = ["sh", "-c", asking, "suite", config.suite, config.arch, program, ofFamily] as const;
   const { exitCode, stdout } = await run(host, argv, { env, accept: [0, noScript] });
   if (exitCode === noScript) {
     throw new KnownError(`debootstrap has no script for the suite ${config.suite}`, {
       hint: `check SUITE; a newer suite needs a newer debootstrap, or a link in ${env.DEBOOTSTRAP_DIR}/scripts to the script of an older one`,
     });
   }
-  const [mirror = "", keyring = ""] = stdout.split("\n");
-  return { mirror, keyring };
+  const [mirror = "", keyring = "", script = ""] = stdout.split("\n");
+  if (script !== "") host.log.info(`debootstrap has no script for ${config.suite}: ${script} is used`);
+  return { mirror, keyring, script: script === "" ? undefined : script };
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { KnownError } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
 import { openRoot } from "../../host/rooted-files.ts";
+import { releaseOf } from "../../releases/release.ts";
 import { removeRootPassword } from "../../guest/identity/accounts.ts";
 import { runDebootstrap } from "./debootstrap.ts";
 import { scrubIdentity } from "../../guest/identity/scrub-identity.ts";
@@ -87,7 +88,7 @@ async function runEngine(
     await runMmdebstrap(host, config, { ...task, temporary: place.downloads });
   } else {
     await spareSyncs(wanted, place.tree);
-    await runDebootstrap(host, config, { ...task, log: place.log, script: fetched?.script });
+    await runDebootstrap(host, config, { ...task, log: place.log, script: fetched?.script ?? archive.script });
   }
 }
 
@@ -97,12 +98,10 @@ function packagesFor({ key }: Wanted, { mirror }: Archive): readonly string[] {
   return [...new Set([...key.packages, ...certificates])];
 }
 
-/** dpkg of these suites does not know the option and would refuse to run. */
-const withoutUnsafeIo = ["woody", "sarge", "etch", "etch-m68k", "lenny", "dapper", "hardy", "intrepid", "jaunty"];
-
-// The tree is scratch until it is copied: no need for dpkg to sync each file. Removed when the tree is tidied.
+// The tree is scratch until it is copied: no need for dpkg to sync each file. Removed when the tree is
+// tidied. A dpkg that does not know the option would refuse to run.
 async function spareSyncs({ config }: Wanted, tree: string): Promise<void> {
-  if (withoutUnsafeIo.includes(config.suite)) return;
+  if (!releaseOf(config.suite).forcesUnsafeIo) return;
   const directory = join(tree, "etc/dpkg/dpkg.cfg.d");
   await mkdir(directory, { recursive: true, mode: 0o755 });
   await writeFile(join(directory, "ganeti-instance-debootstrap"), "force-unsafe-io\n", { mode: 0o644 });

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
 import { filesystemArguments } from "../../../src/filesystems/features.ts";
-import { compareVersions, suiteAge } from "../../../src/filesystems/suite-age.ts";
 
 test.each([
   ["ext4", "trixie", "grub", []],
@@ -20,21 +19,4 @@ test.each([
 
 test("a suite that is not known is treated with caution", () => {
   expect(filesystemArguments("ext4", "kali-rolling")).toEqual(filesystemArguments("ext4", "bullseye"));
-});
-
-test.each([
-  ["stable", "trixie"],
-  ["sid", "forky"],
-  ["daedalus", "bookworm"],
-  ["trixie-backports", "trixie"],
-])("%s is as old as %s", (suite, same) => {
-  expect(suiteAge(suite)).toBe(suiteAge(same));
-});
-
-test("versions are compared by number, and previews come before the release", () => {
-  const sorted = ["2.6.32", "3.2", "3.16", "6.1", "6.12"];
-  expect([...sorted].reverse().sort(compareVersions)).toEqual(sorted);
-  const previews = ["1.99", "2.02~beta2", "2.02~beta3", "2.02", "2.04"];
-  expect([...previews].reverse().sort(compareVersions)).toEqual(previews);
-  expect(compareVersions("6.1", "6.1.0")).toBe(0);
 });
