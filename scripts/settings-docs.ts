@@ -1,8 +1,9 @@
 // npm run settings-docs: writes the settings file `defaults` and the table of settings in README.md from
-// the table in src/config/settings.ts. A test compares them.
+// the table in src/settings/settings.ts. A test compares them.
 import { readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
-import { defaultOf, settingNames, settingOf, type DefaultFacts, type SettingName } from "../src/config/settings.ts";
+import type { DefaultFacts } from "../src/settings/setting.ts";
+import { defaultOf, settingNames, settingOf, type SettingName } from "../src/settings/settings.ts";
 
 const facts: DefaultFacts = { apiVersion: 20, installation: { sysconfdir: "/etc", localstatedir: "/var" } };
 const lineLength = 100;
@@ -22,12 +23,12 @@ export function settingsFile(): string {
 }
 
 function settingsFileEntry(name: SettingName): string {
-  const { help, example, osParameter } = settingOf(name);
+  const { help, example, perInstance } = settingOf(name);
   const value = defaultOf(name, facts);
   const sentences = [
     help,
     ...(example === undefined && value !== "" && !hasWords(name) ? [] : [`Default: ${plainDefault(name)}.`]),
-    ...(osParameter === undefined ? [] : [`For one instance: gnt-instance add -O ${osParameter}=...`]),
+    ...(perInstance === undefined ? [] : [`For one instance: gnt-instance add -O ${perInstance.name}=...`]),
   ];
   const comment = wrap(sentences.join(" "), lineLength).map((line) => `# ${line}\n`);
   return `${comment.join("")}# ${name}="${example ?? value}"\n`;
@@ -36,8 +37,8 @@ function settingsFileEntry(name: SettingName): string {
 /** The rows of the README's table of settings, its head included. */
 export function readmeTable(): string {
   const rows = settingNames.map((name) => {
-    const { help, osParameter } = settingOf(name);
-    const parameter = osParameter === undefined ? "" : ` OS parameter \`${osParameter}\`.`;
+    const { help, perInstance } = settingOf(name);
+    const parameter = perInstance === undefined ? "" : ` OS parameter \`${perInstance.name}\`.`;
     const cells = [`\`${name}\``, markdownDefault(name), `${help}${parameter}`];
     return `| ${cells.map((cell) => cell.replaceAll("|", String.raw`\|`)).join(" | ")} |`;
   });

@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { osParameterSettings } from "../config/os-parameters.ts";
 import { KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import type { Installation } from "../host/installation.ts";
 import type { VerifyRequest } from "../os-api/request.ts";
+import { osParameters as ours, settingOf, variableOfParameter } from "../settings/settings.ts";
 
 /**
  * Checks the OS parameters (OSP_*) of an instance. Ganeti asks one node for all, so nothing of this node counts, and the
@@ -15,8 +15,9 @@ export async function verify(
   request: VerifyRequest,
   installation: Pick<Installation, "osDir">,
 ): Promise<void> {
-  const problems = osParameterSettings().flatMap(({ parameter, setting }) => {
-    const value = request.osParameters[variableOf(parameter)] ?? "";
+  const problems = ours.flatMap(({ name: parameter, setting: name, variable }) => {
+    const setting = settingOf(name);
+    const value = request.osParameters[variable.replace(/^OSP_/, "")] ?? "";
     if (value === "" || setting.type.safeParse(value).success) return [];
     const shown = setting.secret === true ? "the value given" : JSON.stringify(value);
     return [`OS parameter ${parameter}: ${shown} is not valid; expected ${setting.expected}`];
@@ -33,14 +34,9 @@ async function undeclared(
   { osDir }: Pick<Installation, "osDir">,
 ): Promise<readonly string[]> {
   const list = await readFile(join(osDir, "parameters.list"), "utf8").catch(() => "");
-  const declared = list.split("\n").map((line) => variableOf(line.split(/\s/)[0] ?? ""));
-  const known = osParameterSettings().map(({ parameter }) => variableOf(parameter));
+  const declared = list.split("\n").map((line) => variableOfParameter(line.split(/\s/)[0] ?? ""));
+  const known = [...declared, ...ours.map(({ variable }) => variable)];
   return Object.keys(osParameters)
-    .filter((variable) => !declared.includes(variable) && !known.includes(variable))
-    .map((variable) => variable.toLowerCase());
-}
-
-// As Ganeti makes the names of variables (lib/backend.py, OSCoreEnv): upper case, dashes as underscores.
-function variableOf(parameter: string): string {
-  return parameter.toUpperCase().replaceAll("-", "_");
+    .filter((name) => !known.includes(variableOfParameter(name)))
+    .map((name) => name.toLowerCase());
 }

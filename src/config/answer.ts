@@ -1,4 +1,4 @@
-import type { SettingName } from "./settings.ts";
+import type { SettingName } from "../settings/settings.ts";
 
 /** A settings file in the order of evaluation. */
 export type Stage = "defaults" | "variant";

@@ -2,7 +2,8 @@ import { CommandError, KnownError, quoteArgv } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { run } from "../host/run.ts";
 import { readAnswer, type StageResult, type Values } from "./answer.ts";
-import { defaultOf, type DefaultFacts, settingNames, settingOf } from "./settings.ts";
+import { defaultOf, settingNames, settingOf } from "../settings/settings.ts";
+import type { DefaultFacts } from "../settings/setting.ts";
 import { settingsShell } from "./settings-shell.ts";
 import { unchangedValues } from "./unchanged.ts";
 

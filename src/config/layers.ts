@@ -1,6 +1,7 @@
 import type { SettingOrigin } from "./config.ts";
 import type { Evaluation } from "./evaluate.ts";
-import { defaultOf, type DefaultFacts, type SettingName, settingNames, settingOf } from "./settings.ts";
+import { defaultOf, type SettingName, settingNames, settingOf } from "../settings/settings.ts";
+import type { DefaultFacts } from "../settings/setting.ts";
 
 /** A value as the shell had it, and where it came from. */
 export interface Layered {
@@ -39,10 +40,10 @@ function beforeVariant(
   const value = defaults.values[name];
   if (value === undefined || (value === "" && settingOf(name).empty !== "everywhere")) return builtIn(name, facts);
   if (value !== environmentValues[name]) return { value, origin: { kind: "file", path: files.defaults } };
-  const { osParameter } = settingOf(name);
+  const { perInstance } = settingOf(name);
   return {
     value,
-    origin: osParameter === undefined ? { kind: "environment" } : { kind: "os-parameter", name: osParameter },
+    origin: perInstance === undefined ? { kind: "environment" } : { kind: "os-parameter", name: perInstance.name },
   };
 }
 

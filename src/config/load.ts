@@ -7,14 +7,8 @@ import { evaluate, type Evaluation } from "./evaluate.ts";
 import { fileProblem } from "./file-problem.ts";
 import { layered, type Layered } from "./layers.ts";
 import { ConfigError } from "./problems.ts";
-import {
-  type DefaultFacts,
-  type SettingName,
-  settingNames,
-  settingOf,
-  settings,
-  type SettingValues,
-} from "./settings.ts";
+import type { DefaultFacts } from "../settings/setting.ts";
+import { type SettingName, settingNames, settingOf, settings, type SettingValues } from "../settings/settings.ts";
 import { defaultsFileOf, lineOf, settingsFile, trustWarning } from "./settings-file.ts";
 import { missingVariant, variantFile, variantNameProblem } from "./variants.ts";
 
@@ -135,14 +129,14 @@ async function variantProblems(
 async function checkValues(
   raw: Readonly<Record<SettingName, Layered>>,
 ): Promise<{ readonly checked: SettingValues | undefined; readonly problems: readonly string[] }> {
-  const values: Partial<Record<SettingName, unknown>> = {};
+  const values: Record<string, unknown> = {};
   const problems: string[] = [];
   for (const name of settingNames) {
     const result = settingOf(name).type.safeParse(raw[name].value);
-    if (result.success) values[name] = result.data;
+    if (result.success) values[settingOf(name).key] = result.data;
     else problems.push(await valueProblem(name, raw[name]));
   }
-  return { checked: problems.length === 0 ? (values as SettingValues) : undefined, problems };
+  return { checked: problems.length === 0 ? (values as unknown as SettingValues) : undefined, problems };
 }
 
 async function valueProblem(name: SettingName, { value, origin }: Layered): Promise<string> {
@@ -204,33 +198,7 @@ function toConfig(
   raw: Readonly<Record<SettingName, Layered>>,
 ): Config {
   return {
-    suite: values.SUITE,
-    arch: values.ARCH,
-    mirror: values.MIRROR,
-    proxy: values.PROXY,
-    extraPackages: values.EXTRA_PKGS,
-    components: values.COMPONENTS,
-    customizeDir: values.CUSTOMIZE_DIR,
-    variantsDir: values.VARIANTS_DIR,
-    cacheDir: values.CACHE_DIR,
-    generateCache: values.GENERATE_CACHE,
-    cleanCacheDays: values.CLEAN_CACHE,
-    partitionStyle: values.PARTITION_STYLE,
-    partitionAlignment: values.PARTITION_ALIGNMENT,
-    partitionMapper: values.PARTITION_MAPPER,
-    filesystem: values.OSP_FILESYSTEM,
-    bootstrap: values.BOOTSTRAP,
-    debootstrapOptions: values.DEBOOTSTRAP_OPTS,
-    keyring: values.KEYRING,
-    checkSignatures: values.CHECK_SIGNATURES,
-    scratchDir: values.SCRATCH_DIR,
-    imageCache: values.IMAGE_CACHE,
-    debsCacheSizeMiB: values.DEBS_CACHE_SIZE,
-    bootloader: values.BOOTLOADER,
-    kernel: values.KERNEL,
-    exportCompression: values.EXPORT_COMPRESSION,
-    exportFormat: values.EXPORT_FORMAT,
-    importNewUuids: values.IMPORT_NEW_UUIDS,
+    ...values,
     variant: request.variant,
     environment,
     exported: changed(environment, request.environment),

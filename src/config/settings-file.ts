@@ -3,8 +3,8 @@ import type { Stats } from "node:fs";
 import { hasCode, messageOf } from "../host/errors.ts";
 import type { Installation } from "../host/installation.ts";
 import { ConfigError } from "./problems.ts";
-import type { SettingName } from "./settings.ts";
-import { settingOf } from "./settings.ts";
+import type { SettingName } from "../settings/settings.ts";
+import { settingOf } from "../settings/settings.ts";
 
 /** The file with the defaults of this node. */
 export function defaultsFileOf({ sysconfdir }: Pick<Installation, "sysconfdir">): string {

@@ -3,7 +3,7 @@ import type { Installation } from "../host/installation.ts";
 import { maskCredentials } from "../host/log.ts";
 import type { SettingOrigin } from "./config.ts";
 import { describeOrigin, loadSettings, type SettingsRequest } from "./load.ts";
-import { settingNames, settingOf } from "./settings.ts";
+import { settingNames, settingOf } from "../settings/settings.ts";
 
 /** One setting as `config show` tells it. */
 export interface ShownSetting {

@@ -2,7 +2,7 @@ import { access, constants, readFile, stat } from "node:fs/promises";
 import { isAbsolute } from "node:path";
 import type { StageResult, Values } from "./answer.ts";
 import type { Evaluation, EvaluationTask } from "./evaluate.ts";
-import { defaultOf, type SettingName, settingNames, settingOf } from "./settings.ts";
+import { defaultOf, type SettingName, settingNames, settingOf } from "../settings/settings.ts";
 
 // What bash sets, reads or forbids to set in its own way.
 const shellVariable =

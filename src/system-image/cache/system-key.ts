@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import type { Config } from "../../config/config.ts";
+import { shapingSettings } from "../../settings/settings.ts";
 import * as z from "zod/mini";
 
 /** What the system must hold besides what the settings say. */
@@ -32,19 +33,6 @@ export type CacheKey = z.infer<typeof cacheKeySchema>;
 
 /** Raise it when the same settings give another tree: caches of older versions are then rebuilt. */
 const format = 1;
-
-/** The settings of {@link CacheKey} by their names in the settings files. */
-export const keySettings = [
-  "SUITE",
-  "ARCH",
-  "MIRROR",
-  "COMPONENTS",
-  "EXTRA_PKGS",
-  "BOOTSTRAP",
-  "DEBOOTSTRAP_OPTS",
-  "KEYRING",
-  "CHECK_SIGNATURES",
-] as const;
 
 /** The key of the system that `config` and `needs` ask for. */
 export function cacheKeyOf(config: Config, needs: SystemNeeds): CacheKey {
@@ -85,7 +73,7 @@ export function cacheName(key: CacheKey, config: Config, needs: SystemNeeds): st
 
 /** The settings that were chosen and that an administrator's own tar cannot be known to hold. */
 export function chosenSettings(config: Config, needs: SystemNeeds): readonly string[] {
-  const chosen = keySettings.filter((name) => !["SUITE", "ARCH"].includes(name) && isChosen(config, name));
+  const chosen = shapingSettings.filter((name) => !["SUITE", "ARCH"].includes(name) && isChosen(config, name));
   return needs.packages.length === 0 ? chosen : [...chosen, `packages for booting (${needs.packages.join(" ")})`];
 }
 
@@ -97,7 +85,9 @@ export function keyHash(key: CacheKey): string {
 function isCommon({ debootstrapDir }: CacheKey, config: Config, needs: SystemNeeds): boolean {
   // Of a variable that is no setting nobody knows whether a variant exported it.
   return (
-    debootstrapDir === undefined && needs.packages.length === 0 && !keySettings.some((name) => isSpecial(config, name))
+    debootstrapDir === undefined &&
+    needs.packages.length === 0 &&
+    !shapingSettings.some((name) => isSpecial(config, name))
   );
 }
 

@@ -366,7 +366,7 @@ describe("wrong values", () => {
     });
     const problems = await problemsOf({ tree, variant: "v", environment: { PARTITION_MAPPER: "x" } });
     expect(problems).toEqual([
-      `SUITE="a b" (${tree.defaultsFile} line 2): expected the name of a release, as trixie`,
+      `SUITE="a b" (${tree.defaultsFile} line 2): expected the name of a release, for example trixie`,
       `CLEAN_CACHE="soon" (${tree.defaultsFile} line 4): expected a number of days, or empty`,
       `PARTITION_STYLE="mbr" (${tree.defaultsFile} line 3): expected none, msdos or gpt`,
       `PARTITION_MAPPER="x" (environment): expected auto, kpartx or loop`,

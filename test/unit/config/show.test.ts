@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { checkConfig, formatCheck } from "../../../src/config/check.ts";
-import { settingNames } from "../../../src/config/settings.ts";
+import { settingNames } from "../../../src/settings/settings.ts";
 import { formatConfig, showConfig } from "../../../src/config/show.ts";
 import { settingsTree } from "../../fixtures/settings-tree.ts";
 import { testHost } from "../../fixtures/test-host.ts";

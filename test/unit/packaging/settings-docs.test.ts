@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { readmeTable, settingsFile, withReadmeTable } from "../../../scripts/settings-docs.ts";
-import { settingNames } from "../../../src/config/settings.ts";
+import { settingNames } from "../../../src/settings/settings.ts";
 
 // When one of these fails: npm run settings-docs
 

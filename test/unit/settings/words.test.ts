@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { listItems, shellWords } from "../../../src/config/words.ts";
+import { listItems, shellWords } from "../../../src/settings/words.ts";
 
 describe("shellWords", () => {
   it.each([

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { osParameterSettings } from "../../../src/config/os-parameters.ts";
-import { defaultOf, type DefaultFacts, settingNames, settingOf } from "../../../src/config/settings.ts";
+import type { DefaultFacts } from "../../../src/settings/setting.ts";
+import { defaultOf, osParameters, settingNames, settingOf, shapingSettings } from "../../../src/settings/settings.ts";
 
 const facts: DefaultFacts = { apiVersion: 20, installation: { sysconfdir: "/etc", localstatedir: "/var" } };
 
@@ -24,11 +24,11 @@ describe("every setting", () => {
 });
 
 describe("OS parameters", () => {
-  it("are the settings named OSP_*, each after its parameter", () => {
-    expect(osParameterSettings().map(({ name }) => name)).toEqual(
-      settingNames.filter((name) => name.startsWith("OSP_")),
+  it("arrive as OSP_ and their name", () => {
+    expect(osParameters).toContainEqual(
+      expect.objectContaining({ name: "filesystem", setting: "OSP_FILESYSTEM", variable: "OSP_FILESYSTEM" }),
     );
-    for (const { parameter, name } of osParameterSettings()) expect(name).toBe(`OSP_${parameter.toUpperCase()}`);
+    for (const { name, variable } of osParameters) expect(variable).toBe(`OSP_${name.toUpperCase()}`);
   });
 
   it("are those of parameters.list", () => {
@@ -37,6 +37,25 @@ describe("OS parameters", () => {
       .trimEnd()
       .split("\n")
       .map((line) => line.split(" ")[0]);
-    expect(osParameterSettings().map(({ parameter }) => parameter)).toEqual(declared);
+    expect(osParameters.map(({ name }) => name)).toEqual(declared);
   });
+});
+
+it("no two settings have one key", () => {
+  const keys = settingNames.map((name) => settingOf(name).key);
+  expect(new Set(keys).size).toBe(keys.length);
+});
+
+it("knows which settings shape a system", () => {
+  expect([...shapingSettings].sort()).toEqual([
+    "ARCH",
+    "BOOTSTRAP",
+    "CHECK_SIGNATURES",
+    "COMPONENTS",
+    "DEBOOTSTRAP_OPTS",
+    "EXTRA_PKGS",
+    "KEYRING",
+    "MIRROR",
+    "SUITE",
+  ]);
 });

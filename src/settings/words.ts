@@ -27,7 +27,10 @@ function unquote(word: string): string {
   );
 }
 
-/** Splits a list of names at commas and blanks, which all of debootstrap, apt and the original allow somewhere. */
+/**
+ * Splits a list of names at commas and blanks, which all of debootstrap, apt and the original allow somewhere, and at
+ * semicolons: Ganeti splits `-O` at commas.
+ */
 export function listItems(text: string): readonly string[] {
-  return text.split(/[\s,]+/).filter((item) => item !== "");
+  return text.split(/[\s,;]+/).filter((item) => item !== "");
 }

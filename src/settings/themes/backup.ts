@@ -1,0 +1,27 @@
+import type { Setting } from "../setting.ts";
+import { oneOf, yesOrNo } from "../value-types.ts";
+
+/** How backups are written and restored. */
+export const backupSettings = {
+  EXPORT_COMPRESSION: {
+    key: "exportCompression",
+    ...oneOf("none", "zstd", "gzip"),
+    default: "none",
+    help: "Compression of exports. Ganeti can compress as well (gnt-cluster modify --compression-tools).",
+    applies: ["export"],
+  },
+  EXPORT_FORMAT: {
+    key: "exportFormat",
+    ...oneOf("tar", "dump"),
+    default: "tar",
+    help: "Format of exports. dump: readable by nodes with the older bash scripts; ext2, ext3 and ext4 only.",
+    applies: ["export"],
+  },
+  IMPORT_NEW_UUIDS: {
+    key: "importNewUuids",
+    ...yesOrNo,
+    default: "no",
+    help: "yes: an imported filesystem gets new identifiers, and what refers to them in the guest is rewritten.",
+    applies: ["import"],
+  },
+} as const satisfies Record<string, Setting>;

@@ -1,0 +1,22 @@
+import type { Setting } from "../setting.ts";
+import { oneOf, text } from "../value-types.ts";
+
+/** How the guest starts. */
+export const bootSettings = {
+  BOOTLOADER: {
+    key: "bootloader",
+    ...oneOf("none", "grub", "extlinux", "auto"),
+    default: "none",
+    help: "Boot loader to install. auto decides by hypervisor, kernel_path and boot_type of the instance.",
+    applies: ["create", "cache"],
+  },
+  KERNEL: {
+    key: "kernel",
+    type: text(/^[a-z0-9][a-z0-9+.-]*$/),
+    default: "auto",
+    help: "Kernel package that is installed with a boot loader: a name, auto (fits suite and architecture) or none.",
+    expected: "auto, none or the name of a package",
+    example: "linux-image-cloud-amd64",
+    applies: ["create", "cache"],
+  },
+} as const satisfies Record<string, Setting>;

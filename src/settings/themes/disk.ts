@@ -1,0 +1,43 @@
+import type { Setting } from "../setting.ts";
+import { oneOf, wholeNumber } from "../value-types.ts";
+
+/** How the disk is divided, and what is made on it. */
+export const diskSettings = {
+  PARTITION_STYLE: {
+    key: "partitionStyle",
+    ...oneOf("none", "msdos", "gpt"),
+    default: ({ apiVersion }) => (apiVersion === 5 ? "none" : "msdos"),
+    defaultWords: "msdos; none with OS API version 5",
+    help: "none: the disk is formatted as it is. msdos: one bootable partition. gpt: boots by BIOS and by UEFI.",
+    applies: ["create", "import"],
+  },
+  PARTITION_ALIGNMENT: {
+    key: "partitionAlignment",
+    type: wholeNumber(1, 2 ** 31 - 1),
+    default: "2048",
+    help: "Where partitions begin, in sectors.",
+    expected: "a number of sectors, 1 or more",
+    applies: ["create", "import"],
+  },
+  PARTITION_MAPPER: {
+    key: "partitionMapper",
+    ...oneOf("auto", "kpartx", "loop"),
+    default: "auto",
+    help: "How a partition becomes a device: kpartx, or an offset loop device. auto: kpartx where device-mapper is there.",
+    applies: ["create", "import"],
+  },
+  OSP_FILESYSTEM: {
+    key: "filesystem",
+    ...oneOf("ext2", "ext3", "ext4", "xfs", "btrfs"),
+    default: "ext4",
+    help: "Type of the root filesystem. Usually given for an instance, as OS parameter.",
+    perInstance: {
+      name: "filesystem",
+      kind: "public",
+      // Byte for byte the original's.
+      description:
+        "The filesystem type to use for the root partition. This has to be a filesystem type supported by ``mke2fs``. The default is 'ext4'.",
+    },
+    applies: ["create", "import"],
+  },
+} as const satisfies Record<string, Setting>;
