@@ -1,5 +1,6 @@
 import type { Config } from "../config/config.ts";
-import { attachWithSwap, type Disk } from "../devices/disk.ts";
+import type { Disk } from "../devices/disk.ts";
+import { attachDiskSet } from "../devices/disk-set.ts";
 import { type LayoutOptions, layOutDisk, rootBytes, type RootDevice } from "../devices/lay-out.ts";
 import type { MountedFilesystem } from "../devices/attach/mount.ts";
 import { makeSwap, type Swap } from "../filesystems/swap.ts";
@@ -74,11 +75,10 @@ function planCreation(host: Host, request: CreateRequest, config: Config, place:
 
 async function install(creation: Creation): Promise<string> {
   const { host, request, config, needs } = creation;
-  const [disk, swapDisk] = await host.log.phase("check the disk", () =>
-    attachWithSwap(host, request.disk, request.swapDevice),
+  await using disks = await host.log.phase("check the disk", () =>
+    attachDiskSet(host, { root: request.disk, swap: request.swapDevice }),
   );
-  await using _disk = disk;
-  await using _swapDisk = swapDisk;
+  const { root: disk, swap: swapDisk } = disks;
   checkBootLoader(host, config, request.instance, disk);
   await findHooks(host, config.customizeDir);
   checkFits(creation, disk, { requirement: leastSystem });

@@ -12,11 +12,10 @@ import { type DiskContent, openContent } from "../stream/export/disk-content.ts"
 import { requireDumpable, writeDump } from "../stream/export/export-dump.ts";
 import { prepareRaw } from "../stream/export/export-raw.ts";
 import { type PreparedContent, prepareTree } from "../stream/export/export-tree.ts";
-import { type Manifest, manifestVersion } from "../stream/format/manifest.ts";
+import { type Manifest, manifestVersion, toolName } from "../stream/format/manifest.ts";
 import { createMeter, mebibytes } from "../stream/pipe/meter.ts";
 import { reportSize } from "../stream/pipe/size-report.ts";
 import { beginStream } from "../stream/format/stream-writer.ts";
-import { toolName } from "../stream/tool-name.ts";
 import { measureTree } from "../stream/tree/survey.ts";
 import { say } from "./summary.ts";
 

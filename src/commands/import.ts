@@ -1,27 +1,22 @@
 import type { Config } from "../config/config.ts";
-import { attachWithSwap, type Disk } from "../devices/disk.ts";
+import { attachDiskSet, type DiskSet } from "../devices/disk-set.ts";
 import { makeSwap } from "../filesystems/swap.ts";
-import { readPartitionTable } from "../devices/partitions/table.ts";
-import { syncFile } from "../devices/blocks/sync.ts";
-import { type Owned, ReleaseStack } from "../host/disposal.ts";
-import { messageOf } from "../host/errors.ts";
+import { readSwapIdentity, rewriteDevices } from "../guest/storage/rewrite-references.ts";
 import type { Host } from "../host/host.ts";
 import type { RootedFiles } from "../host/rooted-files.ts";
-import { MissingToolsError, requireTools } from "../host/tools.ts";
+import { requireTools } from "../host/tools.ts";
 import type { ImportRequest } from "../os-api/request.ts";
 import { isDump } from "../stream/format/dump-scanner.ts";
-import type { Extent } from "../devices/blocks/extents.ts";
-import { markFailedImport } from "../stream/restore/failed-import.ts";
-import { type Input, openInput } from "../stream/pipe/input.ts";
-import { createMeter } from "../stream/pipe/meter.ts";
 import type { Manifest } from "../stream/format/manifest.ts";
-import { restoreDump } from "../stream/restore/restore-dump.ts";
-import { planRestore, type RestorePlan } from "../stream/restore/restore-plan.ts";
-import { requireRawFits, restoreRaw } from "../stream/restore/restore-raw.ts";
-import { restoreSwap } from "../stream/restore-swap.ts";
-import { restoreTree } from "../stream/restore/restore-tree.ts";
-import { readSwapIdentity, rewriteDevices } from "../guest/storage/rewrite-references.ts";
 import { beginReading, type StreamReader } from "../stream/format/stream-reader.ts";
+import { awaitSource, type Input, openInput, type Source } from "../stream/pipe/input.ts";
+import { createMeter } from "../stream/pipe/meter.ts";
+import { restoreDump } from "../stream/restore/restore-dump.ts";
+import type { RestoredGuest } from "../stream/restore/restored-guest.ts";
+import { planRestore } from "../stream/restore/restore-plan.ts";
+import { requireRawFits, restoreRaw, restoreSwap } from "../stream/restore/restore-raw.ts";
+import { restoreTree } from "../stream/restore/restore-tree.ts";
+import { type SpoiledDisk, spoilUnlessKept } from "../stream/restore/spoil.ts";
 import { toolsForCreate, toolsForRestore } from "./disk-tools.ts";
 import { say } from "./summary.ts";
 
@@ -41,21 +36,20 @@ export async function importDisk(
   config: Config,
   input: ImportInput = { descriptor: 0 },
 ): Promise<void> {
-  await using target = await attachTarget(host, request);
-  await using stream = await leavingNothing(host, target.disk, [], () => openInput(host, input.descriptor));
-  const restoration = { host, request, config, target };
-  const summary = isDump(stream.head)
-    ? await importDump(restoration, stream)
-    : await importStream(
-        restoration,
-        await leavingNothing(host, target.disk, [], () =>
-          beginReading(stream.chunks, createMeter(host.log, "imported")),
-        ),
-      );
-  say(host.log, `imported disk ${String(request.diskIndex)} of ${request.instance.name}`, [
-    summary,
-    `to ${request.disk}`,
-  ]);
+  await using disks = await attachDiskSet(host, { root: request.disk, swap: request.swapDevice });
+  await using source = await awaitSource(host, input.descriptor);
+  await using spoiled = spoilUnlessKept(host, disks.root);
+  try {
+    const summary = await restore({ host, request, config, disks, spoiled }, source);
+    spoiled.keep();
+    say(host.log, `imported disk ${String(request.diskIndex)} of ${request.instance.name}`, [
+      summary,
+      `to ${request.disk}`,
+    ]);
+  } catch (error) {
+    spoiled.because(error);
+    throw error;
+  }
 }
 
 /** What import works with. */
@@ -63,62 +57,60 @@ interface Restoration {
   readonly host: Host;
   readonly request: ImportRequest;
   readonly config: Config;
-  readonly target: Target;
+  readonly disks: DiskSet;
+  readonly spoiled: SpoiledDisk;
 }
 
-interface Target {
-  readonly disk: Disk;
-  readonly swap: Disk | undefined;
-}
-
-async function attachTarget(host: Host, request: ImportRequest): Promise<Target & Owned> {
-  await using releases = new ReleaseStack();
-  const [disk, swap] = await attachWithSwap(host, request.disk, request.swapDevice);
-  for (const owned of [disk, swap]) if (owned !== undefined) releases.use(owned);
-  const held = releases.move();
-  return { disk, swap, [Symbol.asyncDispose]: () => held[Symbol.asyncDispose]() };
-}
-
-async function importStream(restoration: Restoration, reader: StreamReader): Promise<string> {
-  const { host, target } = restoration;
-  const { manifest } = reader;
-  requireTools(host, toolsForRestore(manifest, restoration.request));
-  reportDifferences(restoration, manifest);
-  switch (manifest.disk.role) {
+async function restore(restoration: Restoration, source: Source): Promise<string> {
+  const { host } = restoration;
+  await using stream = await openInput(host, source);
+  if (isDump(stream.head)) return await importDump(restoration, stream);
+  const reader = await beginReading(stream.chunks, createMeter(host.log, "imported"));
+  requireTools(host, toolsForRestore(reader.manifest, restoration.request));
+  reportDifferences(restoration, reader.manifest);
+  switch (reader.manifest.disk.role) {
     case "swap":
-      await leavingNothing(host, target.disk, [], () => restoreSwap(host, target.disk, reader));
+      await restoreSwap(host, restoration.disks.root, reader);
       return "swap space";
     case "raw":
-      requireRawFits(host, target.disk, manifest.disk.bytes);
-      await leavingNothing(host, target.disk, [], () =>
-        host.log.phase("restore raw blocks", () => restoreRaw(host, target.disk, reader)),
-      );
-      return `raw blocks, because ${manifest.raw?.reason ?? ""}`;
+      return await importRaw(restoration, reader);
     case "root":
     case "data":
-      await importTree(restoration, reader);
-      return `${manifest.filesystem?.type ?? ""} of ${manifest.instance}, exported ${dateOf(manifest.created)}`;
+      return await importTree(restoration, reader);
   }
 }
 
-async function importTree({ host, config, target }: Restoration, reader: StreamReader): Promise<void> {
-  const plan = planRestore(target.disk, reader.manifest, config.importNewUuids);
-  await leavingNothing(host, target.disk, extentsOf(plan), async () => {
-    await restoreTree(host, target.disk, reader, plan, config.importNewUuids, async (guest) => {
-      const swap = await makeRequestedSwap(host, target, guest);
-      if (swap !== undefined) await rewriteDevices(host, guest, { swap });
-    });
-    await syncFile(target.disk.device);
-  });
+async function importRaw({ host, disks }: Restoration, reader: StreamReader): Promise<string> {
+  const { disk, raw } = reader.manifest;
+  requireRawFits(host, disks.root, disk.bytes);
+  await host.log.phase("restore raw blocks", () => restoreRaw(host, disks.root, reader));
+  return `raw blocks, because ${raw?.reason ?? ""}`;
 }
 
-async function importDump({ host, request, config, target }: Restoration, stream: Input): Promise<string> {
+async function importTree(restoration: Restoration, reader: StreamReader): Promise<string> {
+  const { host, config, disks, spoiled } = restoration;
+  const { filesystem, instance, created } = reader.manifest;
+  const plan = planRestore(disks.root, reader.manifest, config.importNewUuids);
+  spoiled.includes([plan.tree, ...plan.images.values()]);
+  await using restored = await restoreTree(host, disks.root, reader, plan);
+  await complete(restoration, restored);
+  return `${filesystem?.type ?? ""} of ${instance}, exported ${dateOf(created)}`;
+}
+
+async function importDump(restoration: Restoration, stream: Input): Promise<string> {
+  const { host, request, config, disks } = restoration;
   requireTools(host, [{ command: "restore", package: "dump" }, ...toolsForCreate(config, request)]);
-  await leavingNothing(host, target.disk, [], async () => {
-    await restoreDump(host, target.disk, stream.chunks, config, (guest) => makeRequestedSwap(host, target, guest));
-    await syncFile(target.disk.device);
-  });
+  await using restored = await restoreDump(host, disks.root, stream.chunks, config);
+  await complete(restoration, restored);
   return `a dump, onto ${config.filesystem} (partition style ${config.partitionStyle})`;
+}
+
+// What a guest knows of its disks and cannot find any more is rewritten while it is still mounted.
+async function complete({ host, disks }: Restoration, restored: RestoredGuest): Promise<void> {
+  const swap = await makeRequestedSwap(host, disks, restored.guest);
+  const devices = { ...restored.devices, ...(swap === undefined ? {} : { swap }) };
+  if (Object.keys(devices).length > 0) await rewriteDevices(host, restored.guest, devices);
+  await restored.finish();
 }
 
 // Layout and filesystem are the backup's, and settings are for new guests: whoever set them on purpose is told.
@@ -139,52 +131,13 @@ function reportDifferences({ host, request, config }: Restoration, manifest: Man
 // With the UUID or label that the guest's fstab has for it: the initramfs' resume still fits then.
 async function makeRequestedSwap(
   host: Host,
-  { swap }: Target,
+  { swap }: DiskSet,
   guest: RootedFiles,
 ): Promise<{ readonly uuid: string } | undefined> {
   if (swap === undefined) return undefined;
   const identity = await readSwapIdentity(host, guest);
   const { uuid } = await makeSwap(host, swap.device, identity);
   return identity.label === undefined ? { uuid } : undefined;
-}
-
-// For a backup that is no good. What is refused because of the disk (too small, in use) or the node leaves it alone.
-async function leavingNothing<T>(
-  host: Host,
-  disk: Disk,
-  partitions: readonly Extent[],
-  work: () => Promise<T>,
-): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof MissingToolsError) throw error;
-    await spoil(host, disk, partitions, messageOf(error));
-    throw error;
-  }
-}
-
-async function spoil(host: Host, disk: Disk, partitions: readonly Extent[], reason: string): Promise<void> {
-  try {
-    await markFailedImport(disk.device, disk.sizeBytes, [...partitions, ...(await tableExtents(host, disk))], reason);
-    host.log.error("the disk was wiped, because what the import left on it is no guest");
-  } catch (error) {
-    host.log.error(`the disk could not be wiped and must not be started: ${messageOf(error)}`);
-  }
-}
-
-function extentsOf({ tree, images }: RestorePlan): readonly Extent[] {
-  return [tree, ...images.values()];
-}
-
-async function tableExtents(host: Host, disk: Disk): Promise<readonly Extent[]> {
-  // After a signal no command runs any more; the plan's own extents are known without.
-  if (host.signal.aborted) return [];
-  const table = await readPartitionTable(host, disk.device);
-  return (table?.partitions ?? []).map(({ startSector, sectors }) => ({
-    start: startSector * (table?.sectorSize ?? 512),
-    end: (startSector + sectors) * (table?.sectorSize ?? 512),
-  }));
 }
 
 function dateOf(seconds: number): string {

@@ -46,29 +46,11 @@ export async function attachDisk(host: Host, path: string, options: AttachOption
   return disk;
 }
 
-/**
- * Takes an instance's disk and, if it has one, its swap device. Throws KnownError also when one is a partition of the
- * other; what is wrong with both is one error.
- */
-export async function attachWithSwap(
-  host: Host,
-  path: string,
-  swapPath: string | undefined,
-): Promise<readonly [Disk & Owned, (Disk & Owned) | undefined]> {
-  if (swapPath === undefined) return [await attachDisk(host, path), undefined];
-  await using stack = new ReleaseStack();
-  const [disk, swap] = await attachDisks(host, [path, swapPath], {});
-  for (const owned of [disk, swap]) stack.use(owned);
-  refuseOverlap(disk, swap);
-  // They are the caller's from here on.
-  stack.move();
-  return [disk, swap];
-}
-
-async function attachDisks<const T extends readonly string[]>(
+/** Takes several disks as {@link attachDisk} takes one; the failures of all are one error. */
+export async function attachDisks<const T extends readonly string[]>(
   host: Host,
   paths: T,
-  options: AttachOptions,
+  options: AttachOptions = {},
 ): Promise<{ -readonly [K in keyof T]: Disk & Owned }> {
   const found = await allAcquired(paths.map((path) => findDisk(host, path, options)));
   await using locks = new ReleaseStack();
@@ -114,22 +96,6 @@ async function takeDisk(
     readOnly: options.readOnly ?? false,
     [Symbol.asyncDispose]: () => held[Symbol.asyncDispose](),
   };
-}
-
-function refuseOverlap(one: Disk, other: Disk): void {
-  const [first, second] = [readBlockDevice(one.device), readBlockDevice(other.device)];
-  const part = first.partitions.includes(second.number)
-    ? { whole: one, partition: other }
-    : second.partitions.includes(first.number)
-      ? { whole: other, partition: one }
-      : undefined;
-  if (part === undefined) return;
-  throw new KnownError(
-    `${part.partition.path} is a partition of ${part.whole.path}: what is written to one destroys the other`,
-    {
-      hint: "give the instance's disk and its swap device as two devices of their own",
-    },
-  );
 }
 
 async function resolveDisk(path: string): Promise<string> {

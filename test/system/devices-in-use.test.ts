@@ -3,7 +3,8 @@ import { once } from "node:events";
 import { closeSync, constants, linkSync, openSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { attachDisk, attachWithSwap } from "../../src/devices/disk.ts";
+import { attachDisk } from "../../src/devices/disk.ts";
+import { attachDiskSet } from "../../src/devices/disk-set.ts";
 import { makeFilesystem } from "../../src/filesystems/make.ts";
 import { leakCheckedHost } from "../fixtures/leaks.ts";
 import { diskFile, loopOn, sh } from "../fixtures/loop-disk.ts";
@@ -170,20 +171,18 @@ test("two runs on one disk by two names exclude each other", async () => {
   }
 });
 
-test("an instance's disk and swap are taken together or not at all, and what is wrong with both is one error", async () => {
+test("an instance's disks are taken together or not at all, and what is wrong with several is one error", async () => {
   const host = leakCheckedHost();
-  const [disk, swap] = [newDisk(host, "disk"), newDisk(host, "swap")];
+  const [disk, swap, further] = [newDisk(host, "disk"), newDisk(host, "swap"), newDisk(host, "data")];
   const [busyDisk, busySwap] = [loopOn(newDisk(host, "busy")), loopOn(newDisk(host, "busy-swap"))];
   for (const busy of [busyDisk, busySwap]) loopOn(busy);
-  await expect(attachWithSwap(host, busyDisk, busySwap)).rejects.toThrow(
+  await expect(attachDiskSet(host, { root: busyDisk, swap: busySwap })).rejects.toThrow(
     new RegExp(`disk ${busyDisk} is in use: the loop device .*; disk ${busySwap} is in use: the loop device `),
   );
-  await expect(attachWithSwap(host, disk, busySwap)).rejects.toThrow(`disk ${busySwap} is in use`);
-  const [root, second] = await attachWithSwap(host, disk, swap);
-  await using _root = root;
-  await using _second = second;
-  expect([root.path, second?.path]).toEqual([disk, swap]);
-  await expect(attachWithSwap(host, disk, undefined)).rejects.toThrow(/another run is working on disk/);
+  await expect(attachDiskSet(host, { root: disk, data: [busySwap] })).rejects.toThrow(`disk ${busySwap} is in use`);
+  await using disks = await attachDiskSet(host, { root: disk, swap, data: [further] });
+  expect([disks.root.path, disks.swap?.path, ...disks.data.map(({ path }) => path)]).toEqual([disk, swap, further]);
+  await expect(attachDiskSet(host, { root: disk })).rejects.toThrow(/another run is working on disk/);
 });
 
 test("a disk is free again after its release", async () => {

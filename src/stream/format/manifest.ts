@@ -1,6 +1,9 @@
 import * as z from "zod/mini";
 import { KnownError } from "../../host/errors.ts";
 
+/** The program that writes a stream, as its manifest says: for people, never interpreted. */
+export const toolName = "ganeti-instance-debootstrap 1.0.0";
+
 /** Name of the first member of a stream. */
 export const manifestName = ".ganeti-instance-debootstrap/manifest.json";
 export const manifestVersion = 1;

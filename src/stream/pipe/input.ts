@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import { KnownError } from "../../host/errors.ts";
+import { KnownError, messageOf } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
 import { type RunningCommand, start } from "../../host/run.ts";
 import { requireTools } from "../../host/tools.ts";
@@ -19,23 +19,41 @@ export interface Input extends AsyncDisposable {
   readonly chunks: AsyncIterable<Buffer>;
 }
 
-/**
- * Opens the backup on a descriptor of ours and finds out how it is compressed. Throws KnownError for
- * an empty one, MissingToolsError where the node cannot decompress it.
- */
-export async function openInput(host: Host, descriptor: number): Promise<Input> {
+/** The bytes of a backup as they come, before it is known what they are. */
+export interface Source extends AsyncDisposable {
+  readonly head: Buffer;
+  readonly chunks: AsyncIterable<Buffer>;
+}
+
+/** Waits for the first bytes of the backup on a descriptor of ours. Throws the signal's reason
+ * when that came first, KnownError for what cannot be read (a directory). */
+export async function awaitSource(host: Host, descriptor: number): Promise<Source> {
   const source = descriptorSource(descriptor, host.signal);
-  const outer = await withHead(source);
-  if (outer.head.length === 0) {
+  try {
+    return { ...(await withHead(source)), [Symbol.asyncDispose]: () => close(source) };
+  } catch (error) {
+    await close(source);
+    host.signal.throwIfAborted();
+    throw new KnownError(`the backup cannot be read from stdin: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/**
+ * Finds out how a backup is compressed. Throws KnownError for an empty one, MissingToolsError where the node cannot
+ * decompress it.
+ */
+export async function openInput(host: Host, source: Source): Promise<Input> {
+  if (source.head.length === 0) {
     throw new KnownError("the backup is empty: not a byte came on stdin", {
       hint: "look at the log of the export, and at what connects it to this import",
     });
   }
-  const compression = detectCompression(outer.head);
-  if (compression === "none") return { compression, ...outer, [Symbol.asyncDispose]: () => close(source) };
+  const compression = detectCompression(source.head);
+  if (compression === "none")
+    return { compression, head: source.head, chunks: source.chunks, [Symbol.asyncDispose]: () => Promise.resolve() };
   requireTools(host, compressionTools(compression));
   const decompressor = start(host, decompressCommand(compression), { stdin: "pipe", stdout: "pipe" });
-  const inner = await withHead(decompressed(host, outer.chunks, decompressor));
+  const inner = await withHead(decompressed(host, source.chunks, decompressor));
   return {
     compression,
     ...inner,
@@ -45,7 +63,6 @@ export async function openInput(host: Host, descriptor: number): Promise<Input> 
       decompressor.stdout?.destroy();
       decompressor.stdin?.destroy();
       await decompressor.done.catch(() => undefined);
-      await close(source);
     },
   };
 }

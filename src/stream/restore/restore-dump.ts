@@ -4,41 +4,46 @@ import type { Config } from "../../config/config.ts";
 import type { Disk } from "../../devices/disk.ts";
 import { makeFilesystem } from "../../filesystems/make.ts";
 import { layOutDisk } from "../../devices/lay-out.ts";
-import { mountFilesystem } from "../../devices/attach/mount.ts";
+import { syncFile } from "../../devices/blocks/sync.ts";
 import { confinedRoot, startConfined, type Target } from "../../host/confined.ts";
+import { ReleaseStack } from "../../host/disposal.ts";
 import type { Host } from "../../host/host.ts";
-import { openRoot, type RootedFiles } from "../../host/rooted-files.ts";
-import { abandonFilesystem } from "../../filesystems/shut-down.ts";
+import { openRoot } from "../../host/rooted-files.ts";
 import { coalescing, streamSink } from "../pipe/byte-sink.ts";
 import { createDumpScanner } from "../format/dump-scanner.ts";
+import { mountRestored } from "./mount-restored.ts";
 import { bareId } from "./restore-plan.ts";
-import { removeNetworkRules, rewriteDevices } from "../../guest/storage/rewrite-references.ts";
+import type { RestoredGuest } from "./restored-guest.ts";
+import { removeNetworkRules } from "../../guest/storage/rewrite-references.ts";
 
-/** Makes the swap of an API 5 request, if it names one, and tells its UUID. */
-export type DumpFinishing = (guest: RootedFiles) => Promise<{ readonly uuid: string } | undefined>;
-
-/** Restores a stream of dump(8), as the original's export wrote it, onto a disk laid out by the settings. */
+/**
+ * Restores a stream of dump(8), as the original's export wrote it, onto a disk laid out by the settings. The files are on
+ * it and the stream was whole when this returns. The guest still names its old disks.
+ */
 export async function restoreDump(
   host: Host,
   disk: Disk,
   chunks: AsyncIterable<Buffer>,
   config: Config,
-  finishing: DumpFinishing,
-): Promise<void> {
-  await using root = await layOutDisk(host, disk, config);
+): Promise<RestoredGuest> {
+  await using releases = new ReleaseStack();
+  const root = releases.use(await layOutDisk(host, disk, config));
   const { filesystem: type, suite } = config;
-  const made = await makeFilesystem(host, root.device, { type, suite });
-  await using mounted = await mountFilesystem(host, root.device, { type, guestControlled: true, fresh: true });
-  await using _ = abandonFilesystem(host, mounted.path);
+  const { uuid } = await makeFilesystem(host, root.device, { type, suite });
+  const mounted = releases.use(await mountRestored(host, root.device, type));
   await host.log.phase("restore the dump", () => runRestore(host, mounted, chunks));
   const guest = openRoot(mounted.path, host);
   await removeNetworkRules(host, guest);
-  const swap = await finishing(guest);
-  await rewriteDevices(host, guest, {
-    root: { uuid: made.uuid, type },
-    tableId: root.table === undefined ? undefined : bareId(root.table.id),
-    ...(swap === undefined ? {} : { swap }),
-  });
+  const held = releases.move();
+  return {
+    guest,
+    devices: { root: { uuid, type }, tableId: root.table === undefined ? undefined : bareId(root.table.id) },
+    async finish() {
+      await held[Symbol.asyncDispose]();
+      await syncFile(disk.device);
+    },
+    [Symbol.asyncDispose]: () => held[Symbol.asyncDispose](),
+  };
 }
 
 async function runRestore(host: Host, target: Target, chunks: AsyncIterable<Buffer>): Promise<void> {

@@ -1,9 +1,9 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import type { Disk } from "../../devices/disk.ts";
 import type { Partition, PartitionTable } from "../../devices/partitions/table.ts";
-import { KnownError } from "../../host/errors.ts";
 import type { Extent } from "../../devices/blocks/extents.ts";
 import { damaged } from "../format/stream-reader.ts";
+import { ImportRefusal } from "./refusal.ts";
 import type { DiskLayout, FilesystemFacts, LayoutPartition, Manifest } from "../format/manifest.ts";
 
 /** Where a tree goes on its new disk, in bytes. */
@@ -15,6 +15,8 @@ export interface RestorePlan {
   readonly tree: Extent;
   /** Partitions that come as images, by number. */
   readonly images: ReadonlyMap<number, Extent>;
+  /** Whether every identifier becomes another one (IMPORT_NEW_UUIDS). */
+  readonly newIdentifiers: boolean;
   /** Identifiers of the table that changed. */
   readonly identifiers: readonly (readonly [before: string, after: string])[];
 }
@@ -32,7 +34,7 @@ export function planRestore(disk: Disk, manifest: Manifest, newIdentifiers: bool
   const { layout, filesystem, used } = manifest;
   if (layout === undefined || filesystem === undefined || used === undefined)
     throw new Error("the manifest has no tree");
-  const plan = layout.style === "none" ? wholeDisk(disk) : planTable(disk, layout, newIdentifiers);
+  const plan = layout.style === "none" ? wholeDisk(disk, newIdentifiers) : planTable(disk, layout, newIdentifiers);
   const available = plan.tree.end - plan.tree.start;
   // What held the tree before holds it again, however full it is.
   const needed = available >= exportedBytes(manifest) ? 0 : neededBytes(filesystem, used, available);
@@ -46,19 +48,20 @@ function exportedBytes({ layout, disk }: Manifest): number {
   return (tree?.sectors ?? 0) * layout.sectorSize;
 }
 
-function wholeDisk(disk: Disk): RestorePlan {
+function wholeDisk(disk: Disk, newIdentifiers: boolean): RestorePlan {
   return {
     table: undefined,
     partition: undefined,
     tree: { start: 0, end: disk.sizeBytes },
     images: new Map(),
+    newIdentifiers,
     identifiers: [],
   };
 }
 
 function planTable(disk: Disk, layout: TableLayout, newIdentifiers: boolean): RestorePlan {
   if (layout.sectorSize !== disk.sectorSize) {
-    throw new KnownError(
+    throw new ImportRefusal(
       `disk ${disk.path} has sectors of ${String(disk.sectorSize)} bytes, the exported one had ${String(layout.sectorSize)}: its partition table would not fit`,
       { hint: "give the instance a disk with the same sector size" },
     );
@@ -87,6 +90,7 @@ function planTable(disk: Disk, layout: TableLayout, newIdentifiers: boolean): Re
     images: new Map(
       placed.filter((each) => each !== partition).map((each) => [each.number, extentOf(each, layout.sectorSize)]),
     ),
+    newIdentifiers,
     identifiers: changedIdentifiers(layout, table),
   };
 }
@@ -176,9 +180,9 @@ export function neededBytes(
 }
 
 /** The error for a disk that cannot hold the backup. */
-export function tooSmall(disk: Disk, needed: number): KnownError {
+export function tooSmall(disk: Disk, needed: number): ImportRefusal {
   const mebibytes = (bytes: number): string => String(Math.ceil(bytes / mebibyte));
-  return new KnownError(
+  return new ImportRefusal(
     `disk ${disk.path} is too small for this backup: it has ${mebibytes(disk.sizeBytes)} MiB, and about ${mebibytes(needed)} MiB are needed`,
     { hint: "import onto a larger disk (gnt-backup import --disk N:size=...)" },
   );
