@@ -5,7 +5,6 @@ import { readAnswer, type StageResult, type Values } from "./answer.ts";
 import { defaultOf, settingNames, settingOf } from "../settings/settings.ts";
 import type { DefaultFacts } from "../settings/setting.ts";
 import { settingsShell } from "./settings-shell.ts";
-import { unchangedValues } from "./unchanged.ts";
 
 /** What the shell made of the settings files. */
 export interface Evaluation {
@@ -36,16 +35,11 @@ export interface EvaluationTask {
   readonly timeoutSeconds: number;
 }
 
-/** What the settings files make of the environment: by a shell, unless they hold nothing to run. Throws as the shell. */
-export async function evaluate(host: Host, task: EvaluationTask): Promise<Evaluation> {
-  return (await unchangedValues(task)) ?? (await evaluateInShell(host, task));
-}
-
 /**
  * Evaluates the settings files in one bash. What they print goes to the log. Throws KnownError when they do not end in
  * time, or end the shell in a way that leaves no values (exec, kill).
  */
-export async function evaluateInShell(host: Host, task: EvaluationTask): Promise<Evaluation> {
+export async function evaluate(host: Host, task: EvaluationTask): Promise<Evaluation> {
   const files = [task.defaultsFile ?? "", task.variant ?? ""] as const;
   const outcome = await run(host, ["bash", "-p", "-c", 'eval "$GID_SETTINGS_SHELL"', task.command, ...files], {
     env: { ...task.environment, GID_SETTINGS_SHELL: `__gid_settings=(${table(task.facts)})\n${settingsShell}` },
