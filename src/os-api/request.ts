@@ -90,3 +90,9 @@ export interface VerifyRequest extends Omit<RequestBase, "instance"> {
 
 /** What an OS script was asked to do: the same type whatever the API version. */
 export type OsRequest = CreateRequest | ImportRequest | ExportRequest | RenameRequest | VerifyRequest;
+
+/** A hypervisor parameter (INSTANCE_HV_*) by lower-case name; empty where it is absent or Python's None. */
+export function hypervisorParameter(instance: Instance, name: string): string {
+  const value = instance.hypervisorParameters[name] ?? "";
+  return value === "None" ? "" : value;
+}

@@ -5,7 +5,8 @@ import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { makeFilesystem } from "../../src/filesystems/make.ts";
 import { mountFilesystem } from "../../src/devices/attach/mount.ts";
 import { configureGuest } from "../../src/guest/configure.ts";
-import { runHooks } from "../../src/guest/hooks.ts";
+import { findHooks } from "../../src/guest/hooks/find.ts";
+import { runHooks } from "../../src/guest/hooks/run.ts";
 import { openRoot } from "../../src/host/rooted-files.ts";
 import { bootstrappedTar, cachedSuite } from "../fixtures/bootstrapped-cache.ts";
 import { diskFile, loopOn, sh } from "../fixtures/loop-disk.ts";
@@ -86,7 +87,7 @@ describe("hooks", () => {
     );
     const directory = hook(host, "20-later", '[ -d "$TARGET/proc/1" ]; [ "$(readlink /proc/self/fd/0)" = /dev/null ]');
     const environment = { PATH: host.path, TARGET: guest.path };
-    await runHooks(host, { directory, environment, osDir: "/" });
+    await runHooks(host, await findHooks(host, directory), { environment, osDir: "/" });
     expect(existsSync(join(guest.path, "proc/1"))).toBe(false);
     await guest[Symbol.asyncDispose]();
     expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(guest.path);
@@ -100,7 +101,8 @@ describe("hooks", () => {
       "10-use",
       'cd "$TARGET"; mknod null c 1 3; echo x >null; cp /bin/true t; ldd t | grep -q libc; ./t',
     );
-    await runHooks(host, { directory, environment: { PATH: host.path, TARGET: guest.path }, osDir: "/" });
+    const environment = { PATH: host.path, TARGET: guest.path };
+    await runHooks(host, await findHooks(host, directory), { environment, osDir: "/" });
     expect(host.logged()).toContain("10-use");
   });
 
@@ -115,7 +117,8 @@ describe("hooks", () => {
       "10-classic",
       '. common.sh\nCLEANUP+=("touch $TARGET/cleaned")\nlog_error "says $TARGET"\ncleanup\ntrap - EXIT',
     );
-    await runHooks(host, { directory, environment: { PATH: host.path, TARGET: guest.path }, osDir });
+    const environment = { PATH: host.path, TARGET: guest.path };
+    await runHooks(host, await findHooks(host, directory), { environment, osDir });
     expect(host.logged()).toContain(`says ${guest.path}`);
     expect(existsSync(join(guest.path, "cleaned"))).toBe(true);
   });
@@ -128,14 +131,14 @@ describe("a configured guest", () => {
     tree = sh("mktemp -d");
     sh('tar -x -C "$1" -f "$2"', tree, bootstrappedTar());
     const host = { ...testHostOfSuite(tree) };
-    await configureGuest(host, openRoot(tree), {
-      instanceName: "web.example.com",
-      nics: [],
-      hypervisor: "kvm",
-      hypervisorParameters: { serial_console: "True", serial_speed: "115200" },
-      root: { uuid: "11111111-2222-3333-4444-555555555555", type: "ext4" },
+    const guest = {
+      files: openRoot(tree),
+      filesystem: { uuid: "11111111-2222-3333-4444-555555555555", type: "ext4" },
       swap: { uuid: "66666666-7777-8888-9999-000000000000" },
-    });
+      dataDisks: [],
+    };
+    const serial = { port: "ttyS0", speed: 115_200, isLine: true };
+    await configureGuest(host, guest, { name: "web.example.com", nics: [] }, { serial });
     return () => {
       sh('rm -rf --one-file-system "$1"', tree);
     };

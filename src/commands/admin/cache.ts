@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { Config } from "../../config/config.ts";
 import { loadConfig } from "../../config/load.ts";
-import { bootPackages, decideBootLoader } from "../../guest/boot/boot-loader.ts";
+import { planBoot } from "../../guest/boot/plan.ts";
 import { KnownError } from "../../host/errors.ts";
 import type { Instance } from "../../os-api/request.ts";
 import { type CachedSystem, listCaches } from "../../system-image/list.ts";
@@ -111,11 +111,8 @@ async function configOf(context: AdminContext, variant: string | undefined): Pro
 
 function needsOf(config: Config, hypervisor: string | undefined) {
   const instance: Instance = { name: "any", hypervisor, hypervisorParameters: {}, disks: [], nics: [] };
-  return {
-    packages: bootPackages(config, instance),
-    filesystem: config.filesystem,
-    bootloader: decideBootLoader(config, instance),
-  };
+  const { packages, loader } = planBoot(config, instance);
+  return { packages, filesystem: config.filesystem, bootloader: loader };
 }
 
 function formatList(systems: readonly CachedSystem[]): string {

@@ -1,14 +1,8 @@
 import type { Config } from "../../config/config.ts";
-import type { Instance } from "../../os-api/request.ts";
+import { hypervisorParameter, type Instance } from "../../os-api/request.ts";
 
 /** What starts the kernel from the instance's disk; `none`: the hypervisor does, with a kernel of its own or the guest's. */
 export type BootLoader = "none" | "grub" | "extlinux";
-
-/** A hypervisor parameter (INSTANCE_HV_*) by lower-case name; empty where it is absent or Python's None. */
-export function hypervisorParameter(instance: Instance, name: string): string {
-  const value = instance.hypervisorParameters[name] ?? "";
-  return value === "None" ? "" : value;
-}
 
 /** Whether the hypervisor starts a kernel that lies on the node (kernel_path), or says so with boot_type (Ganeti 4.0). */
 export function bootsKernelOfNode(instance: Instance): boolean {

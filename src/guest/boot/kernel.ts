@@ -1,4 +1,5 @@
 import type { RootedFiles } from "../../host/rooted-files.ts";
+import type { InstanceConsole } from "../console/serial-console.ts";
 
 /** A kernel in the guest, by paths the guest's own boot loader can read. */
 export interface Kernel {
@@ -39,4 +40,9 @@ export async function linkedKernel(files: RootedFiles, kernel: Kernel): Promise<
 /** Orders versions by their numbers: 6.9 before 6.12. */
 export function compareVersions(a: string, b: string): number {
   return a.localeCompare(b, "en", { numeric: true });
+}
+
+/** Kernel arguments for a root filesystem by UUID, with those of the console. */
+export function rootArguments(uuid: string, { kernelArguments }: Pick<InstanceConsole, "kernelArguments">): string {
+  return [`root=UUID=${uuid}`, "ro", ...kernelArguments].join(" ");
 }

@@ -1,21 +1,11 @@
 import type { Host } from "../../host/host.ts";
 import { messageOf } from "../../host/errors.ts";
 import type { RootedFiles } from "../../host/rooted-files.ts";
-import {
-  fstabEntries,
-  type NewDevices,
-  replaceIdentifiers,
-  type Renaming,
-  rewriteFstab,
-  rewriteKernelArguments,
-  rootEntry,
-  specValue,
-  swapEntry,
-} from "./references.ts";
+import { bootDiskRules, withTableId } from "./boot-disk.ts";
+import { fstabEntries, rewriteFstab, rootEntry, specValue, swapEntry } from "./fstab.ts";
+import { type NewDevices, replaceIdentifiers, type Renaming, rewriteKernelArguments } from "./references.ts";
 
 const fstab = "/etc/fstab";
-// By it the guest's grub-pc finds its disk: see guest/grub.ts.
-const bootDiskRules = "/etc/udev/rules.d/61-boot-disk.rules";
 
 // Where Debian, Ubuntu and their boot loaders name filesystems. Of directories, every file.
 const files = [
@@ -58,10 +48,8 @@ export async function rewriteDevices(host: Host, guest: RootedFiles, devices: Ne
   const before = { root: rootEntry(entries)?.spec, swap: swapEntry(entries)?.spec };
   const identifiers = [...renamed(before.root, devices.root?.uuid), ...renamed(before.swap, devices.swap?.uuid)];
   await edit(host, guest, fstab, (old) => rewriteFstab(old, devices));
-  if (devices.tableId !== undefined) {
-    const id = `ENV{ID_PART_TABLE_UUID}=="${devices.tableId}"`;
-    await edit(host, guest, bootDiskRules, (old) => old.replace(/ENV\{ID_PART_TABLE_UUID\}=="[^"]*"/, id));
-  }
+  const { tableId } = devices;
+  if (tableId !== undefined) await edit(host, guest, bootDiskRules, (old) => withTableId(old, tableId));
   await editAll(host, guest, (old) => {
     return replaceIdentifiers(rewriteKernelArguments(rewriteResume(old, before.swap, devices.swap), before, devices), {
       identifiers,

@@ -5,7 +5,7 @@ import type { Disk } from "../../devices/disk.ts";
 import { mapPartition } from "../../devices/partitions/map.ts";
 import { restorePartitionTable } from "../../devices/partitions/table.ts";
 import { giveBtrfsUuid, isUuidTaken, recreateFilesystem } from "../../filesystems/recreate.ts";
-import { mendExtlinux } from "../../guest/boot/extlinux-moved.ts";
+import { mendExtlinux } from "../../guest/boot/extlinux/moved.ts";
 import { removeNetworkRules, rewriteIdentifiers } from "../../guest/storage/rewrite-references.ts";
 import type { Target } from "../../host/confined.ts";
 import { type Owned, ReleaseStack } from "../../host/disposal.ts";

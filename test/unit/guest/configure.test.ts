@@ -1,19 +1,27 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { configureGuest, type GuestFacts } from "../../../src/guest/configure.ts";
-import type { InstanceNic } from "../../../src/os-api/request.ts";
-import { guestTree } from "../../fixtures/guest-tree.ts";
+import { configureGuest } from "../../../src/guest/configure.ts";
+import type { InstanceConsole } from "../../../src/guest/console/serial-console.ts";
+import type { Instance, InstanceNic } from "../../../src/os-api/request.ts";
+import { guestTree, type GuestTree } from "../../fixtures/guest-tree.ts";
 import { testHost } from "../../fixtures/test-host.ts";
 
-const facts: GuestFacts = {
-  instanceName: "web.example.com",
-  nics: [],
-  hypervisor: "kvm",
-  hypervisorParameters: { serial_console: "True", serial_speed: "38400" },
-  root: { uuid: "r-1", type: "ext4" },
-  swap: { uuid: "s-1" },
-};
+type Console = Pick<InstanceConsole, "serial">;
+
+const disks = { filesystem: { uuid: "r-1", type: "ext4" }, swap: { uuid: "s-1" }, dataDisks: [] };
+const instance = { name: "web.example.com", nics: [] };
+const serial = { serial: { port: "ttyS0", speed: 38_400, isLine: true } };
+
+function configure(
+  guest: GuestTree,
+  changes: Partial<Pick<Instance, "name" | "nics">> = {},
+  console: Console = serial,
+) {
+  const options = { nodeRoot: node() };
+  const host = testHost();
+  return configureGuest(host, { files: guest.files, ...disks }, { ...instance, ...changes }, console, options);
+}
 
 const system = {
   "etc/passwd": "root:x:0:0:root:/root:/bin/bash\n",
@@ -32,7 +40,7 @@ test("makes a guest of a copied system, every file readable whatever the umask",
   const guest = guestTree(system);
   const umask = process.umask(0o077);
   try {
-    await configureGuest(testHost(), guest.files, facts, { nodeRoot: node() });
+    await configure(guest);
   } finally {
     process.umask(umask);
   }
@@ -53,7 +61,7 @@ test("makes a guest of a copied system, every file readable whatever the umask",
 test("writes no network file where ifupdown is missing", async () => {
   const { "usr/sbin/ifup": _, ...without } = system;
   const guest = guestTree(without);
-  await configureGuest(testHost(), guest.files, facts, { nodeRoot: node() });
+  await configure(guest);
   expect(await guest.files.exists("/etc/network/interfaces")).toBe(false);
 });
 
@@ -62,19 +70,19 @@ test.each([
   ["without", {}, false],
 ])("sources interfaces.d for an ifupdown %s that directory", async (_, more, sourced) => {
   const guest = guestTree({ ...system, ...more });
-  await configureGuest(testHost(), guest.files, facts, { nodeRoot: node() });
+  await configure(guest);
   expect(guest.text("etc/network/interfaces").includes("source /etc/network/interfaces.d/*")).toBe(sourced);
 });
 
 test("names the guest at the address of its first interface", async () => {
   const guest = guestTree(system);
   const nic = { index: 0, ip: "198.51.100.4" } as InstanceNic;
-  await configureGuest(testHost(), guest.files, { ...facts, nics: [nic] }, { nodeRoot: node() });
+  await configure(guest, { nics: [nic] });
   expect(guest.text("etc/hosts")).toContain("198.51.100.4\tweb.example.com web\n");
 });
 
 test("leaves the guest without a serial login when the instance has no serial console", async () => {
   const guest = guestTree(system);
-  await configureGuest(testHost(), guest.files, { ...facts, hypervisorParameters: {} }, { nodeRoot: node() });
+  await configure(guest, {}, { serial: undefined });
   expect(await guest.files.exists("/etc/systemd/system/getty.target.wants")).toBe(false);
 });

@@ -1,14 +1,11 @@
 import { mkdirSync, writeFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { extlinuxConfig } from "../../../../src/guest/boot/extlinux.ts";
-import { espGrubConfig, grubConfig, grubDefaults } from "../../../../src/guest/boot/grub-config.ts";
-import { distributorName } from "../../../../src/guest/boot/grub.ts";
+import { extlinuxConfig } from "../../../../src/guest/boot/extlinux/install.ts";
+import { distributorIn, espGrubConfig, grubConfig, grubDefaults } from "../../../../src/guest/boot/grub/menu.ts";
 import { forgoResume } from "../../../../src/guest/boot/initramfs.ts";
-import { bootConsole } from "../../../../src/guest/boot/kernel-command-line.ts";
 import { linkedKernel, newestKernel } from "../../../../src/guest/boot/kernel.ts";
 import { openRoot, type RootedFiles } from "../../../../src/host/rooted-files.ts";
-import type { Instance } from "../../../../src/os-api/request.ts";
 import { temporaryDirectory } from "../../../fixtures/test-host.ts";
 
 const uuid = "0d6a7d2e-7b1c-4c2f-9a52-4b6a5d1f3c11";
@@ -17,8 +14,8 @@ const kernel = {
   image: "/boot/vmlinuz-6.12.1-amd64",
   initrd: "/boot/initrd.img-6.12.1-amd64",
 };
-const serial = { kernelArguments: ["console=tty0", "console=ttyS0,38400n8"], serialSpeed: 38_400 };
-const silent = { kernelArguments: [], serialSpeed: undefined };
+const serial = { serial: undefined, kernelArguments: ["console=tty0", "console=ttyS0,38400n8"], serialSpeed: 38_400 };
+const silent = { serial: undefined, kernelArguments: [], serialSpeed: undefined };
 
 function guest(paths: readonly string[]): RootedFiles {
   const root = temporaryDirectory();
@@ -28,32 +25,6 @@ function guest(paths: readonly string[]): RootedFiles {
   }
   return openRoot(root);
 }
-
-function instance(hypervisor: string, hypervisorParameters: Record<string, string>): Instance {
-  return { name: "host1.example.com", hypervisor, hypervisorParameters, disks: [], nics: [] };
-}
-
-describe("the console", () => {
-  test("is the serial line at the instance's speed, last on the kernel's line", () => {
-    const parameters = { serial_console: "True", serial_speed: "115200" };
-    expect(bootConsole(instance("kvm", parameters), "amd64")).toEqual({
-      kernelArguments: ["console=tty0", "console=ttyS0,115200n8"],
-      serialSpeed: 115_200,
-    });
-    expect(bootConsole(instance("kvm", parameters), "arm64").kernelArguments).toContain("console=ttyAMA0,115200n8");
-  });
-
-  test("is hvc0 under Xen, of which grub knows nothing", () => {
-    expect(bootConsole(instance("xen-pvm", {}), "amd64")).toEqual({
-      kernelArguments: ["console=hvc0"],
-      serialSpeed: undefined,
-    });
-  });
-
-  test("is the screen alone for an instance without a serial console", () => {
-    expect(bootConsole(instance("kvm", { serial_console: "False" }), "amd64")).toEqual(silent);
-  });
-});
 
 describe("grub's first menu", () => {
   test("finds everything by the filesystem's UUID, with the serial console on grub's and the kernel's line", () => {
@@ -139,11 +110,9 @@ describe("the guest's kernel", () => {
   });
 });
 
-test("the distributor's name comes from os-release", async () => {
-  expect(await distributorName(Promise.resolve('PRETTY_NAME="Debian 13"\nNAME="Debian GNU/Linux"\nID=debian\n'))).toBe(
-    "Debian GNU/Linux",
-  );
-  expect(await distributorName(Promise.resolve(undefined))).toBe("Linux");
+test("the distributor's name comes from os-release", () => {
+  expect(distributorIn('PRETTY_NAME="Debian 13"\nNAME="Debian GNU/Linux"\nID=debian\n')).toBe("Debian GNU/Linux");
+  expect(distributorIn("")).toBe("Linux");
 });
 
 describe("resuming", () => {

@@ -3,9 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Config } from "../../../../src/config/config.ts";
 import { loadConfig } from "../../../../src/config/load.ts";
-import { decideBootLoader } from "../../../../src/guest/boot/choice.ts";
-import { bootPackages } from "../../../../src/guest/boot/packages.ts";
-import { bootWarnings } from "../../../../src/guest/boot/checks.ts";
+import { planBoot } from "../../../../src/guest/boot/plan.ts";
 import type { Instance } from "../../../../src/os-api/request.ts";
 import { settingsTree } from "../../../fixtures/settings-tree.ts";
 import { testHost } from "../../../fixtures/test-host.ts";
@@ -49,10 +47,11 @@ describe("the example variants", () => {
   test.each(names)("%s gives the instance it is for what it needs to start, and no warning", async (name) => {
     const kind = Object.keys(instances).find((ending) => name.endsWith(ending)) ?? "";
     const config = await configOf(name);
-    const loader = decideBootLoader(config, instances[kind]!);
-    expect(loader).toBe(kind === "xen-pvm" ? "none" : "grub");
-    expect(bootWarnings(config, instances[kind]!, loader)).toEqual([]);
-    expect(bootPackages(config, instances[kind]!)).toEqual(packages(name, kind));
+    expect(planBoot(config, instances[kind]!)).toMatchObject({
+      loader: kind === "xen-pvm" ? "none" : "grub",
+      warnings: [],
+      packages: packages(name, kind),
+    });
   });
 });
 

@@ -1,12 +1,5 @@
 import { describe, expect, it } from "vitest";
-import {
-  fstabEntries,
-  replaceIdentifiers,
-  rewriteFstab,
-  rewriteKernelArguments,
-  specValue,
-  swapEntry,
-} from "../../../../src/guest/storage/references.ts";
+import { replaceIdentifiers, rewriteKernelArguments } from "../../../../src/guest/storage/references.ts";
 
 const before = "0A1B2C3D-1111-2222-3333-444455556666";
 const after = "99999999-8888-7777-6666-555544443333";
@@ -36,40 +29,6 @@ describe("replaceIdentifiers", () => {
   });
 });
 
-describe("rewriteFstab", () => {
-  it.each([
-    [`UUID=${before}`],
-    [`UUID="${before}"`],
-    ["LABEL=root"],
-    ['"LABEL=root"'],
-    ["PARTUUID=5eed1234-01"],
-    ["/dev/sda1"],
-    ["/dev/vda1"],
-    ["/dev/xvda1"],
-    ["/dev/sda"],
-    ["/dev/disk/by-label/root"],
-  ])("puts a root named %s on the new device", (spec) => {
-    expect(rewriteFstab(`# comment ${spec}\n${spec}\t/  ext3 errors=remount-ro 0 1\nproc /proc proc\n`, { root })).toBe(
-      `# comment ${spec}\nUUID=${after}\t/  ext4 errors=remount-ro 0 1\nproc /proc proc\n`,
-    );
-  });
-
-  it("puts the only swap on the new device, whatever it is called", () => {
-    const text = "  /dev/sdb none swap sw 0 0\n";
-    expect(rewriteFstab(text, { swap })).toBe(`  UUID=${swap.uuid} none swap sw 0 0\n`);
-  });
-
-  it("leaves several swaps, a swap file and other lines alone", () => {
-    const text = "/dev/sdb none swap sw\n/dev/sdc none swap sw\n/swapfile none swap sw\nbroken\n\n";
-    expect(rewriteFstab(text, { root, swap })).toBe(text);
-  });
-
-  it("keeps the type of a root that is no ext filesystem or comes without one", () => {
-    expect(rewriteFstab("/dev/sda / auto defaults", { root })).toBe(`UUID=${after} / ext4 defaults`);
-    expect(rewriteFstab("/dev/sda / rootfs defaults", { root })).toBe(`UUID=${after} / rootfs defaults`);
-  });
-});
-
 describe("rewriteKernelArguments", () => {
   it("changes root= and resume= where an initramfs understands UUIDs", () => {
     const text = "linux /vmlinuz root=/dev/sda1 ro resume=/dev/sda2 x-root=/dev/sda1\ninitrd /initrd.img";
@@ -90,18 +49,5 @@ describe("rewriteKernelArguments", () => {
     expect(rewriteKernelArguments(text, { root: "LABEL=r", swap: undefined }, { root })).toContain(
       `root=UUID=${after}\nINITRD`,
     );
-  });
-});
-
-describe("fstab entries", () => {
-  it("reads what a spec names", () => {
-    expect(specValue('UUID="abc"')).toEqual({ key: "uuid", value: "abc" });
-    expect(specValue("label=x")).toEqual({ key: "label", value: "x" });
-    expect(specValue("/dev/disk/by-uuid/abc")).toEqual({ key: "uuid", value: "abc" });
-    expect(specValue("/dev/sda")).toEqual({ key: "other", value: "/dev/sda" });
-  });
-
-  it("knows the swap by its type", () => {
-    expect(swapEntry(fstabEntries("#/dev/x none swap\nLABEL=s none swap sw\n"))?.spec).toBe("LABEL=s");
   });
 });

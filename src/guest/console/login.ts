@@ -1,30 +1,5 @@
 import type { RootedFiles } from "../../host/rooted-files.ts";
-
-/** A serial line on which the guest shall offer a login. */
-export interface SerialConsole {
-  /** `ttyS0` or `hvc0`. */
-  readonly port: string;
-  /** Bits per second. */
-  readonly speed: number;
-}
-
-/** Ganeti's own default for serial_speed. */
-const defaultSpeed = 38_400;
-
-/**
- * The console an instance has: ttyS0 where Ganeti gives it a serial console, hvc0 always under xen-pvm, otherwise none.
- * `parameters` are INSTANCE_HV_* by lower-case name.
- */
-export function serialConsole(
-  hypervisor: string | undefined,
-  parameters: Readonly<Record<string, string>>,
-): SerialConsole | undefined {
-  const speed = /^[1-9]\d{0,8}$/.test(parameters["serial_speed"] ?? "")
-    ? Number(parameters["serial_speed"])
-    : defaultSpeed;
-  if (parameters["serial_console"] === "True") return { port: "ttyS0", speed };
-  return hypervisor === "xen-pvm" ? { port: "hvc0", speed } : undefined;
-}
+import type { SerialConsole } from "./serial-console.ts";
 
 /** Offers a login on `console`, by whichever init system the guest has, and lets root use it. */
 export async function configureConsole(files: RootedFiles, console: SerialConsole): Promise<void> {
@@ -59,12 +34,12 @@ const loginBy: Readonly<Record<InitSystem, (files: RootedFiles, console: SerialC
 };
 
 // The link is what `systemctl enable` makes. systemd's generator would start the getty only for a console on the
-// kernel's command line, and at a speed of its own choice; hvc0 is no real line and has no speed.
-async function enableSerialGetty(files: RootedFiles, { port, speed }: SerialConsole): Promise<void> {
+// kernel's command line, and at a speed of its own choice.
+async function enableSerialGetty(files: RootedFiles, { port, speed, isLine }: SerialConsole): Promise<void> {
   const unit = `serial-getty@${port}.service`;
   const directory = (await unitDirectory(files)) ?? "/lib/systemd/system";
   await files.symlink(`${directory}/serial-getty@.service`, `/etc/systemd/system/getty.target.wants/${unit}`);
-  if (port === "hvc0") return;
+  if (!isLine) return;
   const dropIn = `[Service]\nExecStart=\nExecStart=-/sbin/agetty ${String(speed)} %I $TERM\n`;
   await files.write(`/etc/systemd/system/${unit}.d/speed.conf`, dropIn, { mode: 0o644 });
 }

@@ -1,42 +1,19 @@
-import { makeEsp } from "../../devices/partitions/esp.ts";
-import type { Partition } from "../../devices/partitions/table.ts";
-import { KnownError } from "../../host/errors.ts";
-import type { Host } from "../../host/host.ts";
-import type { RootedFiles } from "../../host/rooted-files.ts";
-import { runInTree } from "./chroot.ts";
-import type { BootTarget } from "../boot-loader-target.ts";
-import { espGrubConfig } from "./grub-config.ts";
-import type { GrubPlatform } from "./grub-platforms.ts";
+import { makeEsp } from "../../../devices/partitions/esp.ts";
+import type { Partition } from "../../../devices/partitions/table.ts";
+import { KnownError } from "../../../host/errors.ts";
+import type { Host } from "../../../host/host.ts";
+import type { RootedFiles } from "../../../host/rooted-files.ts";
+import type { InstalledGuest } from "../../installed-guest.ts";
+import { addToFstab } from "../../storage/fstab.ts";
+import { runInTree } from "../chroot.ts";
+import { espGrubConfig } from "./menu.ts";
+import type { GrubPlatform } from "./platforms.ts";
 
 // What reading the menu and starting a kernel takes: firmware that lacks a driver for the disk could not load more.
+// prettier-ignore
 const modules = [
-  ...[
-    "part_gpt",
-    "part_msdos",
-    "fat",
-    "ext2",
-    "xfs",
-    "btrfs",
-    "search",
-    "search_fs_uuid",
-    "regexp",
-    "normal",
-    "configfile",
-  ],
-  ...[
-    "linux",
-    "boot",
-    "gzio",
-    "echo",
-    "test",
-    "true",
-    "sleep",
-    "minicmd",
-    "loadenv",
-    "all_video",
-    "serial",
-    "terminal",
-  ],
+  "part_gpt", "part_msdos", "fat", "ext2", "xfs", "btrfs", "search", "search_fs_uuid", "regexp", "normal", "configfile",
+  "linux", "boot", "gzio", "echo", "test", "true", "sleep", "minicmd", "loadenv", "all_video", "serial", "terminal",
 ];
 
 const efiScript = `
@@ -51,11 +28,11 @@ grub-mkimage --format="$target" --output="/boot/grub/$target/core.efi" --prefix=
  */
 export async function installEfiGrub(
   host: Host,
-  target: BootTarget,
+  guest: InstalledGuest,
   esp: Partition,
   platform: GrubPlatform,
 ): Promise<void> {
-  const { files, root, filesystem } = target;
+  const { files, root, filesystem } = guest;
   await runInTree(host, files.root, efiScript, [platform.target, ...modules]);
   const program = await readProgram(files, `/boot/grub/${platform.target}/core.efi`);
   const menu = espGrubConfig(filesystem.uuid, root.partition?.number ?? 3);
@@ -63,17 +40,18 @@ export async function installEfiGrub(
     [`/EFI/BOOT/${platform.efiFile ?? ""}`]: program,
     "/EFI/BOOT/grub.cfg": Buffer.from(menu),
   });
-  await appendFstab(files, `UUID=${volumeId} /boot/efi vfat umask=0077,nofail 0 0`);
+  // Not checked at boot: the guest starts without it, and need not have a fsck for vfat.
+  await addToFstab(files, {
+    spec: `UUID=${volumeId}`,
+    mountPoint: "/boot/efi",
+    type: "vfat",
+    options: "umask=0077,nofail",
+    pass: 0,
+  });
 }
 
 async function readProgram(files: RootedFiles, path: string): Promise<Buffer> {
   const program = await files.readBytes(path, { maxBytes: 16 * 1024 * 1024 });
   if (program === undefined) throw new KnownError(`grub-mkimage left no ${path} in the guest`);
   return program;
-}
-
-async function appendFstab(files: RootedFiles, line: string): Promise<void> {
-  const fstab = (await files.read("/etc/fstab")) ?? "";
-  const kept = fstab === "" || fstab.endsWith("\n") ? fstab : `${fstab}\n`;
-  await files.write("/etc/fstab", `${kept}${line}\n`, { mode: 0o644 });
 }

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { embeddingArea } from "../../../../src/guest/boot/grub-bios.ts";
-import { bootSector, embeddedCore } from "../../../../src/guest/boot/grub-boot-image.ts";
-import { partitionTypes } from "../../../../src/devices/partitions/plan.ts";
-import type { Partition, PartitionTable } from "../../../../src/devices/partitions/table.ts";
+import { embeddingArea } from "../../../../../src/guest/boot/grub/bios.ts";
+import { bootSector, embeddedCore } from "../../../../../src/guest/boot/grub/boot-image.ts";
+import { partitionTypes } from "../../../../../src/devices/partitions/plan.ts";
+import type { Partition, PartitionTable } from "../../../../../src/devices/partitions/table.ts";
 
 // The two bytes a disk with another content would show at each place.
 const filled = (byte: number, length = 512): Buffer => Buffer.alloc(length, byte);

@@ -1,8 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Config } from "../../../../src/config/config.ts";
-import { bootWarnings, checkBootLoader } from "../../../../src/guest/boot/checks.ts";
-import { decideBootLoader } from "../../../../src/guest/boot/choice.ts";
-import { bootPackages } from "../../../../src/guest/boot/packages.ts";
+import { checkBoot } from "../../../../src/guest/boot/checks.ts";
+import { planBoot } from "../../../../src/guest/boot/plan.ts";
 import type { Instance } from "../../../../src/os-api/request.ts";
 import { testConfig } from "../../../fixtures/config.ts";
 import { testHost } from "../../../fixtures/test-host.ts";
@@ -45,12 +44,12 @@ describe("BOOTLOADER=auto", () => {
     ["Python's None is no kernel", "kvm", { kernel_path: "None" }, "msdos", "grub"],
     ["a disk without partitions has no room for one", "kvm", { kernel_path: "" }, "none", "none"],
   ] as const)("%s", (_, hypervisor, parameters, partitionStyle, expected) => {
-    expect(decideBootLoader(config({ partitionStyle }), instance(hypervisor, parameters))).toBe(expected);
+    expect(planBoot(config({ partitionStyle }), instance(hypervisor, parameters)).loader).toBe(expected);
   });
 
   test("what is set is taken whatever the hypervisor", () => {
     const kernelOfNode = instance("kvm", { kernel_path: "/boot/vmlinuz" });
-    expect(decideBootLoader(config({ bootloader: "extlinux" }), kernelOfNode)).toBe("extlinux");
+    expect(planBoot(config({ bootloader: "extlinux" }), kernelOfNode).loader).toBe("extlinux");
   });
 });
 
@@ -113,14 +112,14 @@ describe("packages for booting", () => {
       ["linux-image-cloud-arm64", "grub-efi-arm64"],
     ],
   ] as const)("%s", (_, changes, hypervisor, parameters, expected) => {
-    expect(bootPackages(config(changes), instance(hypervisor, parameters))).toEqual(expected);
+    expect(planBoot(config(changes), instance(hypervisor, parameters)).packages).toEqual(expected);
   });
 
   test("refuses what does not exist, with the remedy", () => {
     const kvm = instance("kvm", paravirtual);
-    expect(() => bootPackages(config({ suite: "trixie", arch: "i386" }), kvm)).toThrow(/KERNEL=auto knows no kernel/);
-    expect(() => bootPackages(config({ arch: "arm64" }), kvm)).toThrow(/without PARTITION_STYLE=gpt/);
-    expect(() => bootPackages(config({ arch: "s390x", partitionStyle: "gpt" }), kvm)).toThrow(
+    expect(() => planBoot(config({ suite: "trixie", arch: "i386" }), kvm)).toThrow(/KERNEL=auto knows no kernel/);
+    expect(() => planBoot(config({ arch: "arm64" }), kvm)).toThrow(/without PARTITION_STYLE=gpt/);
+    expect(() => planBoot(config({ arch: "s390x", partitionStyle: "gpt" }), kvm)).toThrow(
       /cannot be installed for s390x/,
     );
   });
@@ -145,14 +144,16 @@ describe("before the disk is touched", () => {
     ["a BIOS on sectors of 4096 bytes", { bootloader: "grub" }, { sectorSize: 4096 }, /BIOS cannot start/],
   ] as const)("%s is refused", (_, changes, onDisk, message) => {
     expect(() => {
-      checkBootLoader(testHost(), config(changes), kvm, onDisk);
+      const settings = config(changes);
+      checkBoot(testHost(), planBoot(settings, kvm), settings, onDisk);
     }).toThrow(message);
   });
 
   test("a gpt disk for grub needs the tools for an EFI system partition, named with their packages", () => {
     const host = testHost({ path: "/nonexistent" });
     expect(() => {
-      checkBootLoader(host, config({ partitionStyle: "gpt" }), kvm, disk);
+      const settings = config({ partitionStyle: "gpt" });
+      checkBoot(host, planBoot(settings, kvm), settings, disk);
     }).toThrow(/mkfs.vfat, mcopy/);
   });
 
@@ -163,7 +164,7 @@ describe("before the disk is touched", () => {
     ["gpt", "/dev/vda1", "/dev/vda3"],
   ] as const)("a root_path that does not fit PARTITION_STYLE=%s is warned about: %s", (partitionStyle, path, right) => {
     const started = instance("kvm", { kernel_path: "/boot/vmlinuz", root_path: path });
-    expect(bootWarnings({ partitionStyle, bootloader: "none" }, started, "none")).toEqual([
+    expect(planBoot(config({ partitionStyle, bootloader: "none" }), started).warnings).toEqual([
       expect.stringContaining(`root_path=${right} host1.example.com`),
     ]);
   });
@@ -173,20 +174,20 @@ describe("before the disk is touched", () => {
     ["msdos", { kernel_path: "/boot/vmlinuz", root_path: "/dev/sda1" }],
     ["none", { kernel_path: "/boot/vmlinuz", root_path: "UUID=0815" }],
   ] as const)("a root_path that fits %s is not", (partitionStyle, parameters) => {
-    expect(bootWarnings({ partitionStyle, bootloader: "none" }, instance("kvm", parameters), "none")).toEqual([]);
+    expect(planBoot(config({ partitionStyle, bootloader: "none" }), instance("kvm", parameters)).warnings).toEqual([]);
   });
 
   test("a root_path that no kernel is given does not matter", () => {
     const started = instance("kvm", { kernel_path: "", root_path: "/dev/vda7" });
-    expect(bootWarnings({ partitionStyle: "msdos", bootloader: "grub" }, started, "grub")).toEqual([]);
+    expect(planBoot(config({ partitionStyle: "msdos", bootloader: "grub" }), started).warnings).toEqual([]);
   });
 
   test("warns of UEFI without gpt, and of kvm starting from a disk without a boot loader", () => {
     const uefi = instance("kvm", { boot_type: "uefi" });
-    expect(bootWarnings({ partitionStyle: "msdos", bootloader: "grub" }, uefi, "grub")).toEqual([
+    expect(planBoot(config({ partitionStyle: "msdos", bootloader: "grub" }), uefi).warnings).toEqual([
       expect.stringContaining("needs PARTITION_STYLE=gpt"),
     ]);
-    expect(bootWarnings({ partitionStyle: "msdos", bootloader: "none" }, kvm, "none")).toEqual([
+    expect(planBoot(config({ partitionStyle: "msdos", bootloader: "none" }), kvm).warnings).toEqual([
       expect.stringContaining("no boot loader is installed"),
     ]);
   });

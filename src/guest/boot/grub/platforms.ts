@@ -1,5 +1,5 @@
-import type { Config } from "../../config/config.ts";
-import { KnownError } from "../../host/errors.ts";
+import type { Config } from "../../../config/config.ts";
+import { KnownError } from "../../../host/errors.ts";
 
 /** A kind of firmware grub can be started by. */
 export interface GrubPlatform {

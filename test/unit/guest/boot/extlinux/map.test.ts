@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { moveLoader } from "../../../../src/guest/boot/extlinux-map.ts";
+import { moveLoader } from "../../../../../src/guest/boot/extlinux/map.ts";
 
 const magic = 0x3eb202fe;
 const dataSectors = 4;

@@ -1,7 +1,7 @@
 import { open, type FileHandle } from "node:fs/promises";
-import { capture } from "../../host/run.ts";
-import type { Host } from "../../host/host.ts";
-import { mapSectorSize, moveLoader } from "./extlinux-map.ts";
+import { capture } from "../../../host/run.ts";
+import type { Host } from "../../../host/host.ts";
+import { mapSectorSize, moveLoader } from "./map.ts";
 
 /** Where extlinux and syslinux are installed by their packages and manuals. */
 const directories = ["/boot/extlinux", "/extlinux", "/boot/syslinux", "/syslinux", "/boot", ""];

@@ -1,25 +1,11 @@
 import { existsSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { configureConsole, serialConsole, withInittabLine } from "../../../../src/guest/boot/console.ts";
+import { configureConsole, withInittabLine } from "../../../../src/guest/console/login.ts";
 import { guestTree } from "../../../fixtures/guest-tree.ts";
 
-describe("the console of an instance", () => {
-  test.each([
-    ["kvm", { serial_console: "True", serial_speed: "115200" }, { port: "ttyS0", speed: 115_200 }],
-    ["kvm", { serial_console: "True" }, { port: "ttyS0", speed: 38_400 }],
-    ["kvm", { serial_console: "True", serial_speed: "fast\nx" }, { port: "ttyS0", speed: 38_400 }],
-    ["kvm", { serial_console: "False" }, undefined],
-    ["xen-pvm", {}, { port: "hvc0", speed: 38_400 }],
-    ["xen-pvm", { serial_console: "True" }, { port: "ttyS0", speed: 38_400 }],
-    [undefined, {}, undefined],
-  ])("under %s with %o is %o", (hypervisor, parameters, console) => {
-    expect(serialConsole(hypervisor, parameters as Record<string, string>)).toEqual(console);
-  });
-});
-
 describe("a login on the console", () => {
-  const ttyS0 = { port: "ttyS0", speed: 115_200 };
+  const ttyS0 = { port: "ttyS0", speed: 115_200, isLine: true };
   const unit = "serial-getty@ttyS0.service";
 
   test("is enabled under systemd as systemctl enable would, at the speed asked for", async () => {
@@ -37,7 +23,7 @@ describe("a login on the console", () => {
 
   test("needs no speed on hvc0", async () => {
     const guest = guestTree({ "lib/systemd/system/serial-getty@.service": "" });
-    await configureConsole(guest.files, { port: "hvc0", speed: 38_400 });
+    await configureConsole(guest.files, { port: "hvc0", speed: 38_400, isLine: false });
     expect(readlinkSync(join(guest.root, "etc/systemd/system/getty.target.wants/serial-getty@hvc0.service"))).toBe(
       "/lib/systemd/system/serial-getty@.service",
     );

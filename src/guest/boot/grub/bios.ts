@@ -1,9 +1,9 @@
-import { open, type FileHandle } from "node:fs/promises";
-import { partitionTypes } from "../../devices/partitions/plan.ts";
-import type { PartitionTable } from "../../devices/partitions/table.ts";
-import { KnownError } from "../../host/errors.ts";
-import type { RootedFiles } from "../../host/rooted-files.ts";
-import { bootSector, embeddedCore, sectorSize } from "./grub-boot-image.ts";
+import { editDisk } from "../../../devices/blocks/edit-disk.ts";
+import { partitionTypes } from "../../../devices/partitions/plan.ts";
+import type { PartitionTable } from "../../../devices/partitions/table.ts";
+import { KnownError } from "../../../host/errors.ts";
+import type { RootedFiles } from "../../../host/rooted-files.ts";
+import { bootSector, embeddedCore, sectorSize } from "./boot-image.ts";
 
 /** Consecutive sectors for grub's core image; numbers in sectors of 512 bytes. */
 export interface EmbeddingArea {
@@ -38,24 +38,13 @@ export async function embedGrub(device: string, table: PartitionTable, files: Ro
       { hint: "PARTITION_ALIGNMENT=2048 leaves 1 MiB" },
     );
   }
-  await writeDisk(device, async (disk) => {
+  await editDisk(device, async (disk) => {
     const current = Buffer.alloc(sectorSize);
     await disk.read(current, 0, sectorSize, 0);
     // The image first: a boot sector without it would be worse than none.
     await disk.write(core, 0, core.length, area.start * sectorSize);
     await disk.write(bootSector(bootImage, current, area.start), 0, sectorSize, 0);
   });
-}
-
-/** Opens a disk for reading and writing, and syncs it after `work`. */
-export async function writeDisk(device: string, work: (disk: FileHandle) => Promise<void>): Promise<void> {
-  const disk = await open(device, "r+");
-  try {
-    await work(disk);
-    await disk.sync();
-  } finally {
-    await disk.close();
-  }
 }
 
 async function readImage(files: RootedFiles, path: string): Promise<Buffer> {

@@ -1,18 +1,36 @@
-import { type BootConsole, rootArguments } from "./kernel-command-line.ts";
-import type { Kernel } from "./kernel.ts";
+import type { InstanceConsole } from "../../console/serial-console.ts";
+import type { InstalledGuest } from "../../installed-guest.ts";
+import { type Kernel, rootArguments } from "../kernel.ts";
 
 export interface GrubMenu {
   readonly kernel: Kernel;
   /** UUID of the root filesystem. */
   readonly uuid: string;
-  readonly console: BootConsole;
-  /** As `Debian GNU/Linux`. */
+  readonly console: InstanceConsole;
+  /** For example `Debian GNU/Linux`. */
   readonly distributor: string;
   /** Whether grub itself uses the serial port: not under pygrub, which reads only the entries. */
   readonly serial: boolean;
 }
 
 const timeoutSeconds = 2;
+
+/** Writes the guest's first menu. `serial`: whether grub itself uses the serial port, see {@link GrubMenu}. */
+export async function writeGrubMenu(
+  { files, filesystem }: Pick<InstalledGuest, "files" | "filesystem">,
+  kernel: Kernel,
+  console: InstanceConsole,
+  serial: boolean,
+): Promise<void> {
+  const distributor = distributorIn((await files.read("/etc/os-release")) ?? "");
+  const menu = grubConfig({ kernel, uuid: filesystem.uuid, console, distributor, serial });
+  await files.write("/boot/grub/grub.cfg", menu, { mode: 0o644 });
+}
+
+/** NAME in the text of an os-release(5). */
+export function distributorIn(osRelease: string): string {
+  return /^NAME="?([^"\n]*)"?$/m.exec(osRelease)?.[1] ?? "Linux";
+}
 
 /**
  * The first /boot/grub/grub.cfg: everything by the filesystem's UUID, nothing of the node. Plain enough for pygrub and
@@ -27,7 +45,7 @@ export function grubConfig({ kernel, uuid, console, distributor, serial }: GrubM
     `search --no-floppy --fs-uuid --set=root ${uuid}`,
     "",
     `menuentry '${distributor.replaceAll("'", "")}, with Linux ${kernel.version}' {`,
-    `\tlinux\t${kernel.image} ${rootArguments(uuid, console).join(" ")}`,
+    `\tlinux\t${kernel.image} ${rootArguments(uuid, console)}`,
     ...(kernel.initrd === undefined ? [] : [`\tinitrd\t${kernel.initrd}`]),
     "}",
     "",
@@ -35,7 +53,7 @@ export function grubConfig({ kernel, uuid, console, distributor, serial }: GrubM
 }
 
 /** /etc/default/grub.d/: what update-grub in the running guest must know; undefined settings stay the guest's own. */
-export function grubDefaults({ kernelArguments, serialSpeed }: BootConsole): string {
+export function grubDefaults({ kernelArguments, serialSpeed }: InstanceConsole): string {
   return [
     "# The instance's console, as it was when the guest was installed. Run update-grub after a change.",
     `GRUB_TIMEOUT=${String(timeoutSeconds)}`,
@@ -63,7 +81,7 @@ export function espGrubConfig(uuid: string, partition: number): string {
   ].join("\n");
 }
 
-function serialLines({ serialSpeed }: BootConsole): readonly string[] {
+function serialLines({ serialSpeed }: InstanceConsole): readonly string[] {
   if (serialSpeed === undefined) return [];
   return [serialCommand(serialSpeed), "terminal_input console serial", "terminal_output console serial"];
 }
