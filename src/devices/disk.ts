@@ -6,7 +6,7 @@ import { hasCode, KnownError, messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { acquireLock, type Lock } from "../host/lock.ts";
 import { readBlockDevice } from "./kernel/block-device.ts";
-import { fileKey } from "./kernel/file-key.ts";
+import { type FileKey, fileKey } from "./kernel/file-key.ts";
 import { type DiskIdentity, type NamedDisk, refuseDisksInUse } from "./in-use.ts";
 import { attachLoop } from "./attach/loop.ts";
 import { syncFile } from "./blocks/sync.ts";
@@ -173,22 +173,28 @@ async function syncedAtTheEnd(host: Host, path: string): Promise<Owned> {
 }
 
 async function attachFile(host: Host, path: string, options: AttachOptions): Promise<Attached & Owned> {
-  const loop = await attachLoop(host, path, { offset: 0, sizeLimit: 0, ...options });
-  const { sizeBytes, sectorSize } = readBlockDevice(loop.device);
-  return {
-    device: loop.device,
-    sizeBytes,
-    sectorSize,
-    async [Symbol.asyncDispose]() {
-      // What programs wrote to the loop device itself, as a boot loader, goes to the file before the file is synced.
-      try {
-        if (options.readOnly !== true && !host.signal.aborted) await syncFile(loop.device);
-      } finally {
-        await loop[Symbol.asyncDispose]();
-        await warnOfFullFilesystem(host, path);
-      }
-    },
-  };
+  await using releases = new ReleaseStack();
+  const key = fileKey(path);
+  releases.defer(() => requireStillThere(path, key));
+  releases.defer(() => warnOfFullFilesystem(host, path));
+  const { device } = releases.use(await attachLoop(host, path, { offset: 0, sizeLimit: 0, ...options }));
+  // What programs wrote to the loop device itself, as a boot loader, goes to the file before the file is synced.
+  releases.defer(async () => {
+    if (options.readOnly !== true && !host.signal.aborted) await syncFile(device);
+  });
+  const { sizeBytes, sectorSize } = readBlockDevice(device);
+  const held = releases.move();
+  return { device, sizeBytes, sectorSize, [Symbol.asyncDispose]: () => held[Symbol.asyncDispose]() };
+}
+
+// What was written to a file that is gone, or is no longer the instance's, is written nowhere.
+function requireStillThere(path: string, key: FileKey | undefined): Promise<void> {
+  if (fileKey(path) === key) return Promise.resolve();
+  return Promise.reject(
+    new KnownError(`disk ${path} was removed, renamed or replaced while this run worked on it`, {
+      hint: "see that nothing else works on the instance's disks, and begin again",
+    }),
+  );
 }
 
 const mebibyte = 1024 * 1024;
@@ -196,8 +202,9 @@ const mebibyte = 1024 * 1024;
 // All that programs get to see of it is "Input/output error" on the loop device. The write that did not fit leaves its
 // own size free: up to 4 MiB (chunkBytes) and what the filesystem had set aside for it.
 async function warnOfFullFilesystem(host: Host, path: string): Promise<void> {
-  const { bavail, bsize } = await statfs(path);
-  const free = bavail * bsize;
+  const place = await statfs(path).catch(() => undefined);
+  if (place === undefined) return;
+  const free = place.bavail * place.bsize;
   if (free >= 16 * mebibyte) return;
   host.log.warn(`the filesystem that holds disk ${path} is full: ${(free / mebibyte).toFixed(1)} MiB left`);
 }

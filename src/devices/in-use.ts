@@ -11,7 +11,7 @@ import {
 } from "./kernel/block-device.ts";
 import { describeUsers, mountUsers } from "./kernel/device-users.ts";
 import { type FileKey, fileKey } from "./kernel/file-key.ts";
-import { backingKeys, type LoopState, readLoops } from "./attach/loop.ts";
+import { backingKeys, type LoopState, readLoops } from "./attach/loop-state.ts";
 
 /** What a disk is to the kernel: a block device with its partitions, or a file. */
 export type DiskIdentity =

@@ -1,12 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, mkdirSync, openSync, readFileSync, statSync, symlinkSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { attachDisk } from "../../src/devices/disk.ts";
 import { makeFilesystem } from "../../src/filesystems/make.ts";
 import { layOutDisk } from "../../src/devices/lay-out.ts";
-import { attachLoop, detachLoop, readLoops } from "../../src/devices/attach/loop.ts";
+import { attachLoop, detachLoop } from "../../src/devices/attach/loop.ts";
+import { readLoops } from "../../src/devices/attach/loop-state.ts";
 import { mountFilesystem, unmountBelow } from "../../src/devices/attach/mount.ts";
 import { type ByteRange, emptyRanges } from "../../src/devices/blocks/wipe.ts";
 import { flattenSuppressed, Interrupted, messageOf } from "../../src/host/errors.ts";
@@ -111,6 +112,25 @@ test("a signal ends the run, and all that was held is released", async () => {
     throw host.signal.reason;
   });
   await expect(signalled).rejects.toThrow("interrupted by SIGTERM");
+});
+
+test("a disk file that vanishes while a run works on it is said once, makes no loop devices, and nothing is held", async () => {
+  const host = leakCheckedHost();
+  const path = diskFile(join(host.directory, "disk"), 64);
+  const before = readdirSync("/dev").filter((name) => name.startsWith("loop"));
+  const work = async (): Promise<void> => {
+    await using disk = await attachDisk(host, path);
+    rmSync(path);
+    await using _ = await layOutDisk(host, disk, msdos);
+  };
+  const errors = await work().then(() => [], flattenSuppressed);
+  expect(errors.map(messageOf)).toEqual([
+    `${path} is not there: a loop device cannot be put on it`,
+    `disk ${path} was removed, renamed or replaced while this run worked on it`,
+  ]);
+  expect(readLoops().filter(({ backing }) => backing.startsWith(path))).toEqual([]);
+  const made = readdirSync("/dev").filter((name) => name.startsWith("loop") && !before.includes(name));
+  expect(made.length).toBeLessThan(2);
 });
 
 test("twenty disks are attached at once", async () => {

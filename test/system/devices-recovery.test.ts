@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { appendFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, linkSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { attachDisk } from "../../src/devices/disk.ts";
-import { attachLoop, readLoop, readLoops } from "../../src/devices/attach/loop.ts";
+import { attachLoop } from "../../src/devices/attach/loop.ts";
+import { readLoop, readLoops } from "../../src/devices/attach/loop-state.ts";
 import { fileKey } from "../../src/devices/kernel/file-key.ts";
 import { recoverDeadRuns } from "../../src/devices/recovery.ts";
 import type { JournalEntry } from "../../src/host/journal.ts";
@@ -117,10 +118,10 @@ test("a loop device that shows something else by now is left alone", async () =>
 test("a loop device on the same file by another name is somebody else's", async () => {
   const host = leakCheckedHost();
   const file = diskFile(join(host.directory, "disk"), 8);
+  const backing = join(host.directory, "other-name");
+  linkSync(file, backing);
   const theirs = loopOn(file);
   const backingKey = fileKey(file);
-  // Its path ends in the one that the kernel has, as one does that was torn off its mount.
-  const backing = join("/data", file);
   deadJournal(host, { kind: "loop", device: theirs, backing, backingKey, offset: 0, sizeLimit: 0 });
   expect(await recoverDeadRuns(host)).toEqual({ runs: 1, released: [], kept: [] });
   expect(readLoop(basename(theirs))?.backing).toBe(file);
@@ -134,6 +135,24 @@ test("a loop device on a file that was deleted since is released", async () => {
   deadJournal(host, { kind: "loop", device: loop.device, backing: file, offset: 4096, sizeLimit: 8192 });
   expect((await recoverDeadRuns(host)).released).toEqual([`loop device ${loop.device} on ${file}`]);
   await loop[Symbol.asyncDispose]();
+});
+
+test.each([
+  ["its directory was renamed", 'mv "$1/disks" "$1/renamed"'],
+  ["its directory was renamed, with a link in its place", 'mv "$1/disks" "$1/renamed"; ln -s renamed "$1/disks"'],
+  ["its file was removed", 'rm "$1/disks/disk"'],
+  ["its file was replaced", 'rm "$1/disks/disk"; truncate -s 8M "$1/disks/disk"'],
+])("a killed run's loop device is released although %s", async (_, script) => {
+  const host = leakCheckedHost();
+  mkdirSync(join(host.directory, "disks"));
+  const child = startHolder(host, diskFile(join(host.directory, "disks/disk"), 64), "own");
+  await ready(child);
+  await kill(child);
+  sh(script, host.directory);
+  const report = await recoverDeadRuns(host);
+  expect(report.kept).toEqual([]);
+  expect(report.released.filter((what) => what.startsWith("loop device"))).toHaveLength(2);
+  expect(readLoops().filter(({ backing }) => backing.startsWith(host.directory))).toEqual([]);
 });
 
 test("files and trees are removed, directories only when they are empty", async () => {

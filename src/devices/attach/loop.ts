@@ -1,14 +1,14 @@
-import { constants } from "node:fs";
+import { constants, existsSync } from "node:fs";
 import { type FileHandle, open, realpath } from "node:fs/promises";
 import { basename } from "node:path";
-import * as z from "zod/mini";
 import type { Owned } from "../../host/disposal.ts";
 import { CommandError, KnownError } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
-import { capture, run } from "../../host/run.ts";
-import { listDirectory, readBlockDevice, readText } from "../kernel/block-device.ts";
+import { run } from "../../host/run.ts";
+import { readBlockDevice } from "../kernel/block-device.ts";
 import { describeUsers } from "../kernel/device-users.ts";
 import { type FileKey, fileKey } from "../kernel/file-key.ts";
+import { isStill, type LoopState, readLoop } from "./loop-state.ts";
 import { retryFor } from "./retry.ts";
 import { settleUdev } from "./udev.ts";
 
@@ -27,18 +27,6 @@ export interface LoopOptions {
   readonly sectorSize?: number;
 }
 
-/** A loop device in use. Offset and size limit in bytes. */
-export interface LoopState {
-  readonly device: string;
-  /** As the kernel writes it: once the mount namespace it was opened in is gone, without the mount point before it. */
-  readonly backing: string;
-  /** Of the backing file, when it was looked at. */
-  readonly backingKey?: FileKey | undefined;
-  readonly offset: number;
-  readonly sizeLimit: number;
-}
-
-const attempts = 50;
 const releaseSeconds = 10;
 
 /**
@@ -46,35 +34,34 @@ const releaseSeconds = 10;
  * journal names it before it exists; when another process takes it first the next one is tried.
  */
 export async function attachLoop(host: Host, path: string, options: LoopOptions): Promise<LoopDevice & Owned> {
-  // The kernel tells its backing file by the resolved path, by which the device is known again. What is wrong with a
-  // path that leads nowhere losetup says.
+  // The kernel tells its backing file by the resolved path. What is wrong with a path that leads nowhere is said below.
   const backing = await realpath(path).catch(() => path);
+  const backingKey = fileKey(backing);
   const tried = new Set<string>();
-  const shown = { backing, backingKey: fileKey(backing), offset: options.offset, sizeLimit: options.sizeLimit };
   for (let attempt = 1; ; attempt++) {
+    requireBacking(backing, backingKey);
     const device = freeLoopDevice(tried);
     tried.add(device);
-    const state: LoopState = { device, ...shown };
-    const struckOut = host.journal.record({ kind: "loop", device, ...shown });
+    const state = { device, backing, backingKey, offset: options.offset, sizeLimit: options.sizeLimit };
+    const existed = existsSync(device);
+    const struckOut = host.journal.record({ kind: "loop", ...state });
+    const release = async (): Promise<void> => {
+      await detachLoop(host, state);
+      struckOut();
+    };
     try {
       await run(host, ["losetup", ...loopArguments(options), device, backing], { shielded: true });
     } catch (error) {
-      if (isTaken(error) && attempt < attempts) {
+      if (attempt < attemptsAfter(state, existed, error) && fileKey(backing) === backingKey) {
         struckOut();
         continue;
       }
       // losetup may have been killed after the kernel did its part.
-      await detachLoop(host, state);
-      struckOut();
+      await release();
+      requireBacking(backing, backingKey);
       throw error;
     }
-    return {
-      device,
-      async [Symbol.asyncDispose]() {
-        await detachLoop(host, state);
-        struckOut();
-      },
-    };
+    return { device, [Symbol.asyncDispose]: release };
   }
 }
 
@@ -105,21 +92,6 @@ export async function detachLoop(host: Host, state: LoopState, seconds = release
   });
 }
 
-async function isStill(host: Host, state: LoopState): Promise<boolean> {
-  const now = readLoop(basename(state.device));
-  if (now?.offset !== state.offset || now.sizeLimit !== state.sizeLimit) return false;
-  const backing = now.backing.replace(/ \(deleted\)$/, "");
-  if (backing === state.backing) return true;
-  // The mounts of a killed run's namespace are torn off each other: `/dev/loop3` is `/loop3` by then, and a mount of its
-  // own `/`. A path that leads to the file still was not torn off: somebody else opened it by another name.
-  return (
-    state.backingKey !== undefined &&
-    (state.backing.endsWith(backing) || backing === "/") &&
-    fileKey(backing) !== state.backingKey &&
-    (await backingKeys(host)).get(state.device) === state.backingKey
-  );
-}
-
 /**
  * Opens for reading what a loop device writes to, for fdatasync(2): the kernel serves a loop device's requests one by one,
  * so that to flush the device itself holds up all writes to it until the flush has ended. Undefined for other devices,
@@ -141,69 +113,34 @@ export async function openBelowLoop(device: string): Promise<FileHandle | undefi
   return undefined;
 }
 
-const loopListSchema = z.object({
-  loopdevices: z.array(
-    z.object({
-      name: z.string(),
-      "back-maj:min": z.nullable(z.string()),
-      "back-ino": z.nullable(z.string()),
-    }),
-  ),
-});
-
-/** By loop device, its backing file's key: the kernel's own idea of it, where sysfs has a path it once had somewhere. */
-export async function backingKeys(host: Host): Promise<ReadonlyMap<string, FileKey>> {
-  const argv = ["losetup", "--list", "--json", "--output", "NAME,BACK-MAJ:MIN,BACK-INO"] as const;
-  return parseBackingKeys(await capture(host, [...argv], { shielded: true }));
-}
-
-/** Reads `losetup --list --json`; inode numbers may have more digits than a JavaScript number. */
-export function parseBackingKeys(text: string): ReadonlyMap<string, FileKey> {
-  const exact = text.replaceAll(/("back-ino":\s*)(\d+)/g, '$1"$2"');
-  const { loopdevices } = loopListSchema.parse(exact === "" ? { loopdevices: [] } : JSON.parse(exact));
-  return new Map(
-    loopdevices.map((loop) => [loop.name, `${(loop["back-maj:min"] ?? "").trim()}:${String(loop["back-ino"])}`]),
-  );
-}
-
-/** All loop devices in use. */
-export function readLoops(): readonly LoopState[] {
-  return loopNames().flatMap((name) => readLoop(name) ?? []);
-}
-
-/** What the loop device of the kernel's name `name` shows, or undefined when it is free. */
-export function readLoop(name: string): LoopState | undefined {
-  const directory = `/sys/block/${name}/loop`;
-  const backing = readText(`${directory}/backing_file`);
-  if (backing === undefined) return undefined;
-  return {
-    device: `/dev/${name}`,
-    backing,
-    offset: Number(readText(`${directory}/offset`) ?? 0),
-    sizeLimit: Number(readText(`${directory}/sizelimit`) ?? 0),
-  };
-}
-
-function loopNames(): readonly string[] {
-  return listDirectory("/sys/block").filter((name) => /^loop\d+$/.test(name));
-}
-
 // losetup makes a device that the kernel does not have yet, through /dev/loop-control.
 function freeLoopDevice(tried: ReadonlySet<string>): string {
   for (let index = 0; ; index++) {
     const device = `/dev/loop${String(index)}`;
-    if (!tried.has(device) && readText(`/sys/block/loop${String(index)}/loop/backing_file`) === undefined)
-      return device;
+    if (!tried.has(device) && readLoop(basename(device)) === undefined) return device;
   }
 }
 
-// A device that losetup has to make first may have been made by another process in between: that one is told that there
-// is none. A backing file that is missing has another message ("failed to use backing file").
-function isTaken(error: unknown): boolean {
-  return (
-    error instanceof CommandError &&
-    /resource busy|failed to set up loop device: No such (?:device or address|file or directory)/i.test(
-      error.outcome.said,
-    )
+/**
+ * Attempts that are left after `error`: while others take device after device the next one is tried, by what the kernel
+ * shows. losetup has one exit status for all failures, and its words for a missing device are those for a missing file.
+ */
+function attemptsAfter(state: LoopState, existed: boolean, error: unknown): number {
+  if (!(error instanceof CommandError)) return 0;
+  const now = readLoop(basename(state.device));
+  if (now !== undefined) return now.backing === state.backing && now.offset === state.offset ? 0 : 50;
+  // It may be free again; one that losetup had to make may have been made, or removed, by another at the same time.
+  const busy = "failed to set up loop device: Device or resource busy";
+  return error.outcome.said.endsWith(busy) || existed !== existsSync(state.device) ? 8 : 0;
+}
+
+function requireBacking(path: string, key: FileKey | undefined): void {
+  const now = fileKey(path);
+  if (now !== undefined && now === key) return;
+  throw new KnownError(
+    now === undefined
+      ? `${path} is not there: a loop device cannot be put on it`
+      : `${path} was replaced by another file while this run worked on it`,
+    { hint: "it was removed or renamed meanwhile: see whose disk it is, and begin again" },
   );
 }
