@@ -35,9 +35,33 @@ trap cleanup EXIT
 VOL_ID="blkid -p -o value -s UUID"
 VOL_TYPE="blkid -p -o value -s TYPE"
 
-# The settings, as a list of assignments, come from create. By hand there are none.
+# The settings, as a list of assignments, come from create.
 eval "${INSTANCE_DEBOOTSTRAP_SETTINGS-}"
-: "${PROXY=}" "${MIRROR=}" "${COMPONENTS=}" "${EXTRA_PKGS=}" "${OSP_FILESYSTEM=ext4}"
+# Settings by hand have their built-in values (npm run generate writes the list).
+: "${PROXY=}"
+: "${MIRROR=}"
+: "${ARCH=}"
+: "${SUITE=trixie}"
+: "${EXTRA_PKGS=}"
+: "${COMPONENTS=}"
+: "${BOOTSTRAP=debootstrap}"
+: "${DEBOOTSTRAP_OPTS=}"
+: "${KEYRING=}"
+: "${CHECK_SIGNATURES=yes}"
+: "${SCRATCH_DIR=}"
+: "${ALLOWED_PARAMETERS=harmless}"
+: "${GENERATE_CACHE=yes}"
+: "${CLEAN_CACHE=14}"
+: "${IMAGE_CACHE=yes}"
+: "${DEBS_CACHE_SIZE=1024}"
+: "${PARTITION_ALIGNMENT=2048}"
+: "${PARTITION_MAPPER=auto}"
+: "${OSP_FILESYSTEM=ext4}"
+: "${BOOTLOADER=none}"
+: "${KERNEL=auto}"
+: "${EXPORT_COMPRESSION=none}"
+: "${EXPORT_FORMAT=tar}"
+: "${IMPORT_NEW_UUIDS=no}"
 
 SCRIPT_NAME=create
 instance=${INSTANCE_NAME-}

@@ -1,10 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { checkValues } from "../config/check-values.ts";
+import { givenParameters, givenValues } from "../config/given.ts";
 import { KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import type { Installation } from "../host/installation.ts";
 import type { VerifyRequest } from "../os-api/request.ts";
-import { osParameters as ours, settingOf, variableOfParameter } from "../settings/settings.ts";
+import { osParameters, variableOfParameter } from "../settings/settings.ts";
 
 /**
  * Checks the OS parameters (OSP_*) of an instance. Ganeti asks one node for all, so nothing of this node counts, and the
@@ -15,13 +17,8 @@ export async function verify(
   request: VerifyRequest,
   installation: Pick<Installation, "osDir">,
 ): Promise<void> {
-  const problems = ours.flatMap(({ name: parameter, setting: name, variable }) => {
-    const setting = settingOf(name);
-    const value = request.osParameters[variable.replace(/^OSP_/, "")] ?? "";
-    if (value === "" || setting.type.safeParse(value).success) return [];
-    const shown = setting.secret === true ? "the value given" : JSON.stringify(value);
-    return [`OS parameter ${parameter}: ${shown} is not valid; expected ${setting.expected}`];
-  });
+  const variables = Object.entries(request.osParameters).map(([name, value]) => [`OSP_${name}`, value] as const);
+  const { problems } = await checkValues(givenValues(givenParameters(Object.fromEntries(variables), request.action)));
   for (const name of await undeclared(request, installation)) {
     host.log.warn(`OS parameter ${name} is not in parameters.list: nothing reads it but hooks`);
   }
@@ -29,14 +26,11 @@ export async function verify(
 }
 
 // An administrator may declare further parameters, for hooks; Ganeti itself passes on declared ones only.
-async function undeclared(
-  { osParameters }: VerifyRequest,
-  { osDir }: Pick<Installation, "osDir">,
-): Promise<readonly string[]> {
+async function undeclared(request: VerifyRequest, { osDir }: Pick<Installation, "osDir">): Promise<readonly string[]> {
   const list = await readFile(join(osDir, "parameters.list"), "utf8").catch(() => "");
   const declared = list.split("\n").map((line) => variableOfParameter(line.split(/\s/)[0] ?? ""));
-  const known = [...declared, ...ours.map(({ variable }) => variable)];
-  return Object.keys(osParameters)
-    .filter((name) => !known.includes(variableOfParameter(name)))
+  const known = new Set([...declared, ...osParameters.map(({ variable }) => variable)]);
+  return Object.keys(request.osParameters)
+    .filter((name) => !known.has(variableOfParameter(name)))
     .map((name) => name.toLowerCase());
 }

@@ -1,6 +1,6 @@
 import type { SettingOrigin } from "./config.ts";
 import type { Evaluation } from "./evaluate.ts";
-import { defaultOf, type SettingName, settingNames, settingOf } from "../settings/settings.ts";
+import { defaultOf, osParameters, type SettingName, settingNames, settingOf } from "../settings/settings.ts";
 import type { DefaultFacts } from "../settings/setting.ts";
 
 /** A value as the shell had it, and where it came from. */
@@ -16,17 +16,19 @@ export interface SettingsFiles {
 }
 
 /**
- * The value in force of each setting: environment, then the defaults file, then built-in values for what is unset, then
- * the variant. A value that a file leaves as it was keeps its origin.
+ * The value in force of each setting: built-in, environment, defaults file, variant, and what was `given` for the
+ * instance; each later one wins. A value that a file leaves as it was keeps its origin.
  */
 export function layered(
   evaluation: Evaluation,
   facts: DefaultFacts,
   files: SettingsFiles,
+  given: Readonly<Partial<Record<SettingName, Layered>>>,
 ): Record<SettingName, Layered> {
   const entries = settingNames.map((name): [SettingName, Layered] => {
     const before = beforeVariant(name, evaluation, facts, files);
-    return [name, afterVariant(name, before, evaluation, facts, files)];
+    const ofNode = afterVariant(name, before, evaluation, facts, files);
+    return [name, given[name] ?? withoutEffect(name, ofNode, facts)];
   });
   return Object.fromEntries(entries) as Record<SettingName, Layered>;
 }
@@ -40,11 +42,18 @@ function beforeVariant(
   const value = defaults.values[name];
   if (value === undefined || (value === "" && settingOf(name).empty !== "everywhere")) return builtIn(name, facts);
   if (value !== environmentValues[name]) return { value, origin: { kind: "file", path: files.defaults } };
-  const { perInstance } = settingOf(name);
-  return {
-    value,
-    origin: perInstance === undefined ? { kind: "environment" } : { kind: "os-parameter", name: perInstance.name },
-  };
+  return { value, origin: originInEnvironment(name) };
+}
+
+// Of all settings only OSP_FILESYSTEM has the name of its OS parameter's variable.
+function originInEnvironment(name: SettingName): SettingOrigin {
+  const parameter = osParameters.find(({ variable }) => variable === name);
+  return parameter === undefined ? { kind: "environment" } : { kind: "os-parameter", name: parameter.name };
+}
+
+// An OS parameter that was not taken up as given has no effect on what is done now, whatever it says.
+function withoutEffect(name: SettingName, value: Layered, facts: DefaultFacts): Layered {
+  return value.origin.kind === "os-parameter" ? builtIn(name, facts) : value;
 }
 
 function afterVariant(

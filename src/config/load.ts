@@ -2,14 +2,17 @@ import type { Host } from "../host/host.ts";
 import type { Installation } from "../host/installation.ts";
 import type { OsRequest } from "../os-api/request.ts";
 import { nodeArchitecture } from "./architecture.ts";
-import type { Config, SettingOrigin } from "./config.ts";
+import { checkValues } from "./check-values.ts";
+import type { Config } from "./config.ts";
 import { evaluate, type Evaluation } from "./evaluate.ts";
 import { fileProblem } from "./file-problem.ts";
+import { givenParameters, givenValues, hasEffect, withGiven } from "./given.ts";
 import { layered, type Layered } from "./layers.ts";
+import { permissionProblems } from "./permission.ts";
 import { ConfigError } from "./problems.ts";
 import type { DefaultFacts } from "../settings/setting.ts";
 import { type SettingName, settingNames, settingOf, settings, type SettingValues } from "../settings/settings.ts";
-import { defaultsFileOf, lineOf, settingsFile, trustWarning } from "./settings-file.ts";
+import { defaultsFileOf, settingsFile, trustWarning } from "./settings-file.ts";
 import { missingVariant, variantFile, variantNameProblem } from "./variants.ts";
 
 /** The part of a request that decides which settings are in force. */
@@ -32,8 +35,8 @@ export interface LoadedSettings {
 }
 
 /**
- * The settings in force for a request: environment, then the defaults file, then built-in values for what is unset, then
- * the variant; each later one wins. Throws ConfigError with everything that is wrong.
+ * The settings in force for a request: built-in, environment, defaults file, variant, OS parameters given for the
+ * instance; each later one wins. Throws ConfigError with everything that is wrong.
  */
 export async function loadConfig(
   host: Host,
@@ -43,7 +46,7 @@ export async function loadConfig(
 ): Promise<Config> {
   const { config, problems, warnings } = await loadSettings(host, request, installation, options);
   for (const warning of warnings) host.log.warn(warning);
-  if (config === undefined) throw new ConfigError(problems);
+  if (config === undefined) throw new ConfigError(problems, request.variant);
   return config;
 }
 
@@ -73,21 +76,23 @@ export async function loadSettings(
   architecture.catch(() => undefined);
   const evaluation = await evaluating;
   const places = placesOf(evaluation, installation, facts, variant);
-  const raw = layered(evaluation, facts, places);
+  const given = givenParameters(request.environment, request.action);
+  const raw = layered(evaluation, facts, places, givenValues(given));
   if (raw.ARCH.value === "") raw.ARCH = { value: await architecture, origin: raw.ARCH.origin };
-  const values = await checkValues(raw);
+  const { values, problems: wrong } = await checkValues(raw, (name) => hasEffect(name, request.action));
   const problems = [
     ...fileProblem(places.defaults, evaluation.defaults, evaluation.said),
     ...(await variantProblems(evaluation, places, installation, variant)),
-    ...values.problems,
+    ...wrong,
+    ...(await permissionProblems(given, values.allowedParameters, raw.ALLOWED_PARAMETERS, places.defaults)),
   ];
+  const environment = withGiven(evaluation.environment, given);
+  const exported = changed(environment, request.environment);
   return {
     raw,
     config:
-      problems.length === 0 && values.checked !== undefined
-        ? toConfig(values.checked, evaluation, request, raw)
-        : undefined,
-    exported: changed(evaluation.environment, request.environment),
+      problems.length === 0 ? configOf(values as SettingValues, raw, { variant, environment, exported }) : undefined,
+    exported,
     problems,
     warnings: await warningsOf(evaluation, places, raw),
   };
@@ -126,45 +131,6 @@ async function variantProblems(
   return evaluation.variant === undefined ? [] : fileProblem(file, evaluation.variant, evaluation.said);
 }
 
-async function checkValues(
-  raw: Readonly<Record<SettingName, Layered>>,
-): Promise<{ readonly checked: SettingValues | undefined; readonly problems: readonly string[] }> {
-  const values: Record<string, unknown> = {};
-  const problems: string[] = [];
-  for (const name of settingNames) {
-    const result = settingOf(name).type.safeParse(raw[name].value);
-    if (result.success) values[settingOf(name).key] = result.data;
-    else problems.push(await valueProblem(name, raw[name]));
-  }
-  return { checked: problems.length === 0 ? (values as unknown as SettingValues) : undefined, problems };
-}
-
-async function valueProblem(name: SettingName, { value, origin }: Layered): Promise<string> {
-  const { expected, secret } = settingOf(name);
-  const shown = secret === true ? "" : `=${JSON.stringify(value)}`;
-  return `${name}${shown} (${await placeOf(name, origin)}): expected ${expected}`;
-}
-
-async function placeOf(name: SettingName, origin: SettingOrigin): Promise<string> {
-  if (origin.kind !== "file") return describeOrigin(origin);
-  const line = await lineOf(origin.path, name);
-  return line === undefined ? origin.path : `${origin.path} line ${String(line)}`;
-}
-
-/** Where a value came from, in words. */
-export function describeOrigin(origin: SettingOrigin): string {
-  switch (origin.kind) {
-    case "default":
-      return "built-in";
-    case "environment":
-      return "environment";
-    case "os-parameter":
-      return `OS parameter ${origin.name}`;
-    case "file":
-      return origin.path;
-  }
-}
-
 async function warningsOf(
   evaluation: Evaluation,
   places: Places,
@@ -191,17 +157,14 @@ async function warningsOf(
   return warnings;
 }
 
-function toConfig(
+function configOf(
   values: SettingValues,
-  { environment }: Evaluation,
-  request: SettingsRequest,
-  raw: Readonly<Record<SettingName, Layered>>,
+  raw: LoadedSettings["raw"],
+  context: Pick<Config, "variant" | "environment" | "exported">,
 ): Config {
   return {
     ...values,
-    variant: request.variant,
-    environment,
-    exported: changed(environment, request.environment),
+    ...context,
     settings: Object.fromEntries(settingNames.map((name) => [name, raw[name].value])),
     origins: Object.fromEntries(settingNames.map((name) => [name, raw[name].origin])),
   };

@@ -1,13 +1,15 @@
-import { KnownError } from "../host/errors.ts";
+import { KnownError, quoteArgv } from "../host/errors.ts";
 
 /** Everything that is wrong with the settings, in one error. */
 export class ConfigError extends KnownError {
   override readonly name = "ConfigError";
   readonly problems: readonly string[];
 
-  constructor(problems: readonly string[]) {
+  /** `variant`: the one whose settings are meant, if any. */
+  constructor(problems: readonly string[], variant?: string) {
+    const option = variant === undefined ? "" : ` --variant ${quoteArgv([variant])}`;
     super(problems.length === 1 ? (problems[0] ?? "") : `the settings cannot be used:\n${indented(problems)}`, {
-      hint: "ganeti-instance-debootstrap config show  prints each setting and where it was set",
+      hint: `ganeti-instance-debootstrap config show${option}  prints each setting and where it was set`,
     });
     this.problems = problems;
   }

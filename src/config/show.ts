@@ -2,7 +2,8 @@ import type { Host } from "../host/host.ts";
 import type { Installation } from "../host/installation.ts";
 import { maskCredentials } from "../host/log.ts";
 import type { SettingOrigin } from "./config.ts";
-import { describeOrigin, loadSettings, type SettingsRequest } from "./load.ts";
+import { loadSettings, type SettingsRequest } from "./load.ts";
+import { describeOrigin } from "./origin.ts";
 import { settingNames, settingOf } from "../settings/settings.ts";
 
 /** One setting as `config show` tells it. */

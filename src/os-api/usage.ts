@@ -1,4 +1,5 @@
 import type { OsRequest } from "./request.ts";
+import { osParameters, settingOf } from "../settings/settings.ts";
 
 /** What an OS script can be asked to do: the name of the script. */
 export type Action = OsRequest["action"];
@@ -68,7 +69,6 @@ const descriptions: Readonly<Record<Action, Description>> = {
       ["DISK_0_PATH", "block device or file that becomes the root disk"],
       ["NIC_COUNT, NIC_n_*", "its network interfaces (optional)"],
       ["INSTANCE_HV_*", "hypervisor parameters, as serial_console (optional)"],
-      ["OSP_FILESYSTEM", "type of the root filesystem (optional)"],
       variant,
     ],
     streams: "Everything that is said goes to stderr.",
@@ -123,7 +123,7 @@ const descriptions: Readonly<Record<Action, Description>> = {
   },
   verify: {
     purpose: "Checks the OS parameters of an instance. Reads nothing of the node and changes nothing.",
-    environment: [["OSP_FILESYSTEM", "type of the root filesystem (optional)"]],
+    environment: [],
     streams: "All problems found go to stderr.",
     example: ["cd /srv/ganeti/os/debootstrap && \\", "  OS_API_VERSION=20 OSP_FILESYSTEM=xfs ./verify parameters"],
   },
@@ -146,7 +146,11 @@ export function usage(action: Action): string {
     ...section("Flags, without OS_API_VERSION or with OS_API_VERSION=5 (all are required):", [
       ...flags[action].map(({ letter, value, meaning }) => [`-${letter} ${value}`, meaning] as const),
     ]),
-    ...section(environmentTitle(action), environment),
+    ...section("Environment, with OS_API_VERSION=10, 15 or 20 (no arguments are given then):", environment),
+    ...section(
+      "OS parameters, each optional (gnt-instance add -O NAME=VALUE gives OSP_NAME=VALUE):",
+      parameters(action),
+    ),
     ...section("With every OS API version:", [
       ["-h, --help", "prints this text"],
       ["DEBUG_LEVEL=1", "logs every command that is run"],
@@ -161,10 +165,10 @@ export function usage(action: Action): string {
   ].join("\n");
 }
 
-function environmentTitle(action: Action): string {
-  return action === "verify"
-    ? "Environment:"
-    : "Environment, with OS_API_VERSION=10, 15 or 20 (no arguments are given then):";
+function parameters(action: Action): readonly (readonly [string, string])[] {
+  return osParameters
+    .filter(({ setting }) => action === "verify" || settingOf(setting).applies.includes(action))
+    .map(({ variable, setting }) => [variable, settingOf(setting).expected]);
 }
 
 function section(title: string, rows: readonly (readonly [string, string])[]): readonly string[] {

@@ -29,7 +29,7 @@ describe("verify, run as Ganeti runs it", () => {
   it("refuses a wrong filesystem with status 1, and says what is right", async () => {
     const result = await os.run("verify", { args: ["parameters"], env: { ...core, OSP_FILESYSTEM: "reiserfs" } });
     expect(result.status).toBe(1);
-    expect(result.stderr).toContain('OS parameter filesystem: "reiserfs" is not valid');
+    expect(result.stderr).toContain('OSP_FILESYSTEM="reiserfs" (OS parameter filesystem)');
     expect(result.stderr).toContain("ext2, ext3, ext4, xfs or btrfs");
     expect(result.stdout).toHaveLength(0);
   });

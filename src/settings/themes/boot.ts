@@ -8,6 +8,7 @@ export const bootSettings = {
     ...oneOf("none", "grub", "extlinux", "auto"),
     default: "none",
     help: "Boot loader to install. auto decides by hypervisor, kernel_path and boot_type of the instance.",
+    perInstance: { name: "bootloader", kind: "public" },
     applies: ["create", "cache"],
   },
   KERNEL: {
@@ -17,6 +18,7 @@ export const bootSettings = {
     help: "Kernel package that is installed with a boot loader: a name, auto (fits suite and architecture) or none.",
     expected: "auto, none or the name of a package",
     example: "linux-image-cloud-amd64",
+    perInstance: { name: "kernel", kind: "public", needsPermission: true },
     applies: ["create", "cache"],
   },
 } as const satisfies Record<string, Setting>;

@@ -9,6 +9,7 @@ export const diskSettings = {
     default: ({ apiVersion }) => (apiVersion === 5 ? "none" : "msdos"),
     defaultWords: "msdos; none with OS API version 5",
     help: "none: the disk is formatted as it is. msdos: one bootable partition. gpt: boots by BIOS and by UEFI.",
+    perInstance: { name: "partition_style", kind: "public" },
     applies: ["create", "import"],
   },
   PARTITION_ALIGNMENT: {

@@ -1,7 +1,7 @@
 import type { Setting } from "../setting.ts";
-import { absolutePath, optionalPath } from "../value-types.ts";
+import { absolutePath, list, optionalPath } from "../value-types.ts";
 
-/** What belongs to the node: its directories. */
+/** What belongs to the node: its directories, and what it lets be chosen for one instance. */
 export const nodeSettings = {
   CUSTOMIZE_DIR: {
     key: "customizeDir",
@@ -36,5 +36,15 @@ export const nodeSettings = {
     help: "Directory that systems are bootstrapped in.",
     expected: "an absolute path",
     applies: ["create", "cache"],
+  },
+  ALLOWED_PARAMETERS: {
+    key: "allowedParameters",
+    type: list(/^[a-z][a-z0-9_-]*$/),
+    default: "harmless",
+    help: "OS parameters that may be given for an instance. harmless: those that do not change where software comes from; all: every one; empty: none.",
+    expected: "harmless, all or names of OS parameters, separated by commas, semicolons or blanks",
+    example: "harmless suite extra_pkgs",
+    empty: "everywhere",
+    applies: ["create", "import"],
   },
 } as const satisfies Record<string, Setting>;

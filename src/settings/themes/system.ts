@@ -22,11 +22,12 @@ export const systemSettings = {
     expected: "a URL",
     example: "http://mirror.example.com/debian",
     shapesSystem: true,
+    perInstance: { name: "mirror", kind: "public", needsPermission: true },
     applies: ["create", "cache"],
   },
   ARCH: {
     key: "arch",
-    type: optionalText(/^[a-z0-9][a-z0-9-]*$/),
+    type: optionalText(/^[a-z0-9][a-z0-9-]{0,31}$/),
     default: "",
     defaultWords: "the node's",
     help: "Architecture of the guest by Debian's name, for example amd64, i386 or arm64.",
@@ -37,11 +38,12 @@ export const systemSettings = {
   },
   SUITE: {
     key: "suite",
-    type: text(/^[A-Za-z0-9][A-Za-z0-9._+~-]*$/),
+    type: text(/^[A-Za-z0-9][A-Za-z0-9._+~-]{0,63}$/),
     default: defaultSuite,
     help: "Release to install, for example trixie, bookworm or noble: any that debootstrap knows.",
     expected: "the name of a release, for example trixie",
     shapesSystem: true,
+    perInstance: { name: "suite", kind: "public", needsPermission: true },
     applies: ["create", "cache"],
   },
   EXTRA_PKGS: {
@@ -54,6 +56,7 @@ export const systemSettings = {
     oldSpelling: "EXTRAPKGS",
     example: "acpi-support-base,udev",
     shapesSystem: true,
+    perInstance: { name: "extra_pkgs", kind: "public", needsPermission: true },
     applies: ["create", "cache"],
   },
   COMPONENTS: {
@@ -65,6 +68,7 @@ export const systemSettings = {
     expected: "names of components, separated by commas, semicolons or blanks",
     example: "main,contrib,non-free-firmware",
     shapesSystem: true,
+    perInstance: { name: "components", kind: "public", needsPermission: true },
     applies: ["create", "cache"],
   },
   BOOTSTRAP: {

@@ -35,7 +35,7 @@ describe("verify", () => {
     async (value) => {
       const failure = check({ FILESYSTEM: value });
       await expect(failure).rejects.toThrow(
-        `OS parameter filesystem: ${JSON.stringify(value)} is not valid; expected ext2, ext3, ext4, xfs or btrfs`,
+        `OSP_FILESYSTEM=${JSON.stringify(value)} (OS parameter filesystem): expected ext2, ext3, ext4, xfs or btrfs`,
       );
       await expect(failure).rejects.toMatchObject({ exitCode: 1 });
     },
@@ -49,5 +49,43 @@ describe("verify", () => {
 
   it("is silent about parameters that an administrator declared for hooks", async () => {
     expect(await check({ ROOT_PASSWORD: "sesame" }, "filesystem The type.\nroot-password For a hook.\n")).toBe("");
+  });
+
+  it("reports all problems at once, each with the form that is accepted", async () => {
+    const failure = check({ FILESYSTEM: "ntfs", SUITE: "../x", EXTRA_PKGS: "vim;-x", PARTITION_STYLE: "mbr" });
+    await expect(failure).rejects.toThrow(
+      [
+        'SUITE="../x" (OS parameter suite): expected the name of a release, for example trixie',
+        'EXTRA_PKGS="vim;-x" (OS parameter extra_pkgs): expected names of packages, separated by commas, semicolons or blanks',
+        'PARTITION_STYLE="mbr" (OS parameter partition_style): expected none, msdos or gpt',
+        'OSP_FILESYSTEM="ntfs" (OS parameter filesystem): expected ext2, ext3, ext4, xfs or btrfs',
+      ].join("\n"),
+    );
+  });
+
+  it("takes lists with semicolons and newlines", async () => {
+    expect(await check({ EXTRA_PKGS: "vim;less\nnano", COMPONENTS: "main;contrib" })).toBe("");
+  });
+
+  it("refuses parameters that do not go together, and looks at none that was not given", async () => {
+    await expect(check({ BOOTLOADER: "extlinux", FILESYSTEM: "xfs" })).rejects.toThrow(
+      "BOOTLOADER=extlinux cannot read xfs: set BOOTLOADER=grub (BOOTLOADER: OS parameter bootloader; OSP_FILESYSTEM: OS parameter filesystem)",
+    );
+    expect(await check({ BOOTLOADER: "extlinux" })).toBe("");
+  });
+
+  it.each([
+    ["MIRROR", "http://mirror.example.com/a%20b", "a value with % makes gnt-backup export fail"],
+    ["EXTRA_PKGS", "vim\n less", "blanks at the beginning or end of a line"],
+    ["EXTRA_PKGS", "vim\n;less", "begins with # or ;"],
+    ["EXTRA_PKGS", "vim\r\nless", "a carriage return"],
+    ["EXTRA_PKGS", "vim\n", "newlines at both ends"],
+  ])("refuses what Ganeti cannot keep: %s=%j", async (name, value, reason) => {
+    await expect(check({ [name]: value })).rejects.toThrow(reason);
+  });
+
+  it("survives a hundred thousand characters, and does not repeat them", async () => {
+    const failure = check({ EXTRA_PKGS: "x".repeat(110_000) });
+    await expect(failure).rejects.toThrow(/^EXTRA_PKGS="x{150,200}\.\.\. .*: expected at most 100000 characters$/);
   });
 });

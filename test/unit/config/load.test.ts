@@ -136,15 +136,49 @@ describe("the order of precedence", () => {
     expect(config.origins["SUITE"]).toEqual({ kind: "default" });
   });
 
-  it("takes the filesystem from the OS parameter, from the defaults file and from the variant, the last one counts", async () => {
-    const environment = { OSP_FILESYSTEM: "ext2" };
-    const parameter = await load({ environment });
-    expect(parameter.config.filesystem).toBe("ext2");
-    expect(parameter.config.origins["OSP_FILESYSTEM"]).toEqual({ kind: "os-parameter", name: "filesystem" });
-    const file = await load({ environment, defaults: "OSP_FILESYSTEM=ext3\n" });
-    expect(file.config.filesystem).toBe("ext3");
-    const variant = { variants: { v: "OSP_FILESYSTEM=xfs\n" }, variant: "v" };
-    expect((await load({ environment, defaults: "OSP_FILESYSTEM=ext3\n", ...variant })).config.filesystem).toBe("xfs");
+  it("lets what was given for the instance win over both files, whose values are the node's defaults", async () => {
+    const files = { defaults: "OSP_FILESYSTEM=ext3\n", variants: { v: "OSP_FILESYSTEM=xfs\n" } };
+    const ofNode = [await load({ defaults: files.defaults }), await load({ ...files, variant: "v" })];
+    expect(ofNode.map(({ config }) => config.filesystem)).toEqual(["ext3", "xfs"]);
+    const { config } = await load({ ...files, variant: "v", environment: { OSP_FILESYSTEM: "ext2" } });
+    expect([config.filesystem, config.origins["OSP_FILESYSTEM"]]).toEqual([
+      "ext2",
+      { kind: "os-parameter", name: "filesystem" },
+    ]);
+  });
+
+  it("sets the setting of an OS parameter, whatever the setting's name", async () => {
+    const { config } = await load({
+      environment: { OSP_SUITE: "noble", OSP_EXTRA_PKGS: "vim;less", OSP_PARTITION_STYLE: "gpt", SUITE: "sid" },
+      defaults: "SUITE=bookworm\nEXTRA_PKGS=nano\nALLOWED_PARAMETERS='harmless suite extra_pkgs'\n",
+    });
+    expect([config.suite, config.extraPackages, config.partitionStyle]).toEqual(["noble", ["vim", "less"], "gpt"]);
+    expect(config.origins["SUITE"]).toEqual({ kind: "os-parameter", name: "suite" });
+    expect(config.settings).toMatchObject({ SUITE: "noble", EXTRA_PKGS: "vim;less" });
+  });
+
+  it("shows files what was given, and hooks the values in force", async () => {
+    const { config } = await load({
+      environment: { OSP_FILESYSTEM: "ext2", OSP_BOOTLOADER: "auto" },
+      defaults: 'COMPONENTS="was-$OSP_FILESYSTEM"\nOSP_FILESYSTEM=xfs\nexport BOOTLOADER=grub\nunset OSP_BOOTLOADER\n',
+    });
+    expect(config.components).toEqual(["was-ext2"]);
+    expect(config.environment).toMatchObject({ OSP_FILESYSTEM: "ext2", BOOTLOADER: "auto", OSP_BOOTLOADER: "auto" });
+    expect(config.exported).toEqual({ BOOTLOADER: "auto" });
+    expect(config.settings).toMatchObject({ OSP_FILESYSTEM: "ext2", BOOTLOADER: "auto" });
+  });
+
+  it("takes an empty OS parameter for one that was not given", async () => {
+    const { config } = await load({ environment: { OSP_SUITE: "", OSP_FILESYSTEM: "" }, defaults: "SUITE=sid\n" });
+    expect([config.suite, config.filesystem]).toEqual(["sid", "ext4"]);
+  });
+
+  it("has an instance backed up and renamed whatever was once given for it", async () => {
+    const environment = { OSP_SUITE: "../x", OSP_FILESYSTEM: "reiserfs", OSP_MIRROR: "http://x.example.com/%20" };
+    for (const action of ["export", "rename"]) {
+      const config = await loadConfig(testHost(), { ...request({ environment }), action }, settingsTree());
+      expect([config.suite, config.filesystem]).toEqual(["trixie", "ext4"]);
+    }
   });
 
   it("lets a file keep what the environment says, as ': ${X:=y}' does", async () => {
@@ -412,6 +446,89 @@ describe("wrong values", () => {
     const problems = await problemsOf({ environment: { [name]: value } });
     expect(problems).toHaveLength(1);
     expect(problems[0]).toContain(`${name}=`);
+  });
+});
+
+describe("ALLOWED_PARAMETERS", () => {
+  it("lets by default be given what does not change where software comes from", async () => {
+    const harmless = { OSP_FILESYSTEM: "ext3", OSP_PARTITION_STYLE: "none", OSP_BOOTLOADER: "none" };
+    expect((await load({ environment: harmless })).config.filesystem).toBe("ext3");
+    const more = {
+      OSP_SUITE: "sid",
+      OSP_MIRROR: "http://x.example.com/",
+      OSP_COMPONENTS: "main",
+      OSP_EXTRA_PKGS: "vim",
+    };
+    const tree = settingsTree();
+    const problems = await problemsOf({ tree, environment: { ...harmless, ...more, OSP_KERNEL: "none" } });
+    expect(problems.map((problem) => /^OS parameter (\w+) is not allowed here/.exec(problem)?.[1])).toEqual([
+      ...["mirror", "suite", "extra_pkgs", "components", "kernel"],
+    ]);
+    expect(problems[1]).toBe(
+      "OS parameter suite is not allowed here; allowed are harmless (ALLOWED_PARAMETERS, built-in): " +
+        `leave it out, or set ALLOWED_PARAMETERS="harmless suite" in ${tree.defaultsFile}`,
+    );
+  });
+
+  it("names what may be given, one by one or all; empty means none", async () => {
+    const environment = { OSP_SUITE: "sid" };
+    for (const allowed of ["suite", "filesystem,suite", "all"]) {
+      expect((await load({ environment, defaults: `ALLOWED_PARAMETERS='${allowed}'\n` })).config.suite).toBe("sid");
+    }
+    const none = { environment: { OSP_FILESYSTEM: "ext3" }, defaults: "ALLOWED_PARAMETERS=\n" };
+    expect(await problemsOf(none)).toEqual([expect.stringContaining("OS parameter filesystem is not allowed here")]);
+    expect(
+      await problemsOf({ environment: { OSP_FILESYSTEM: "ext3" }, defaults: "ALLOWED_PARAMETERS=suite\n" }),
+    ).toEqual([expect.stringMatching(/allowed are suite \(ALLOWED_PARAMETERS, .* line 1\)/)]);
+  });
+
+  it("does not name what is no OS parameter", async () => {
+    expect(await problemsOf({ defaults: "ALLOWED_PARAMETERS='suite sweet'\n" })).toEqual([
+      expect.stringContaining("ALLOWED_PARAMETERS names sweet: it knows harmless, all, "),
+    ]);
+  });
+
+  it("does not concern parameters of the administrator's own", async () => {
+    const environment = { OSP_ROOT_PASSWORD: "sesame" };
+    expect((await load({ environment, defaults: "ALLOWED_PARAMETERS=\n" })).config.environment).toMatchObject(
+      environment,
+    );
+  });
+});
+
+describe("settings that are right by themselves", () => {
+  it.each([
+    ["BOOTLOADER=grub\nPARTITION_STYLE=none\n", "BOOTLOADER=grub needs a partition table"],
+    ["BOOTLOADER=extlinux\nKERNEL=none\n", "has nothing to start with KERNEL=none"],
+    ["BOOTLOADER=extlinux\nPARTITION_STYLE=gpt\n", "is installed on msdos disks only"],
+    ["BOOTLOADER=extlinux\nOSP_FILESYSTEM=btrfs\n", "cannot read btrfs"],
+    ["BOOTLOADER=extlinux\nARCH=arm64\n", "does not exist for ARCH=arm64"],
+    ["EXTRA_PKGS=hello\nDEBOOTSTRAP_OPTS=--include=less\n", "move its packages to EXTRA_PKGS"],
+    ["BOOTLOADER=grub\nDEBOOTSTRAP_OPTS='--include less'\n", "move its packages to EXTRA_PKGS"],
+    ["COMPONENTS=main,contrib\nDEBOOTSTRAP_OPTS=--components=main\n", "name all in COMPONENTS"],
+    ["ARCH=amd64\nDEBOOTSTRAP_OPTS=--arch=i386\n", "DEBOOTSTRAP_OPTS has --arch=i386, and ARCH is amd64"],
+    ["DEBOOTSTRAP_OPTS=--print-debs\n", "installs no system"],
+  ])("are refused together, with their places: %j", async (defaults, words) => {
+    const tree = settingsTree({ defaults });
+    const problems = await problemsOf({ tree });
+    expect(problems).toEqual([expect.stringContaining(words)]);
+    expect(problems[0]).toContain(`${tree.defaultsFile} line 1`);
+  });
+
+  it.each([
+    "DEBOOTSTRAP_OPTS=--include=less\n",
+    "BOOTSTRAP=mmdebstrap\nEXTRA_PKGS=hello\nDEBOOTSTRAP_OPTS=--include=less\n",
+    "ARCH=amd64\nDEBOOTSTRAP_OPTS='--arch amd64 --variant=minbase'\n",
+    "BOOTLOADER=auto\nPARTITION_STYLE=none\n",
+  ])("are taken where they go together: %j", async (defaults) => {
+    await expect(load({ defaults })).resolves.toBeDefined();
+  });
+
+  it("concern only the scripts that use all of them", async () => {
+    const tree = settingsTree({ defaults: "BOOTLOADER=grub\nPARTITION_STYLE=none\n" });
+    for (const action of ["export", "import", "rename"]) {
+      await expect(loadConfig(testHost(), { ...request(), action }, tree)).resolves.toBeDefined();
+    }
   });
 });
 

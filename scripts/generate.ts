@@ -1,9 +1,9 @@
-// npm run settings-docs: writes the settings file `defaults` and the table of settings in README.md from
-// the table in src/settings/settings.ts. A test compares them.
+// npm run generate: writes from the table of settings (src/settings/settings.ts) all texts that show it. A test compares
+// them. A further text (a man page, a completion) is one more line in `generated`.
 import { readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import type { DefaultFacts } from "../src/settings/setting.ts";
-import { defaultOf, settingNames, settingOf, type SettingName } from "../src/settings/settings.ts";
+import { defaultOf, osParameters, settingNames, settingOf, type SettingName } from "../src/settings/settings.ts";
 
 const facts: DefaultFacts = { apiVersion: 20, installation: { sysconfdir: "/etc", localstatedir: "/var" } };
 const lineLength = 100;
@@ -16,6 +16,35 @@ const introduction = `# Settings of ganeti-instance-debootstrap: /etc/default/ga
 #
 # \`ganeti-instance-debootstrap config show\` prints every setting in force and where it comes from.
 `;
+
+/** The generated files by their paths: what each has to hold, given what it holds now. */
+export const generated: Readonly<Record<string, (now: string) => string>> = {
+  defaults: settingsFile,
+  "README.md": withReadmeTable,
+  "os-definition/parameters.list": parametersList,
+  "os-definition/common.sh": withHookDefaults,
+};
+
+/** `parameters.list`: a name and a description a line, no others (ganeti-os-interface(7)). */
+export function parametersList(): string {
+  return osParameters
+    .map(({ name, setting, description }) => `${name} ${description ?? settingOf(setting).help}\n`)
+    .join("");
+}
+
+/** `text` (common.sh) with a fresh list of the settings that hooks find, for one that is run by hand. */
+export function withHookDefaults(text: string): string {
+  const list = /^(# Settings by hand.*\n)(?:: "\$\{.*\n)*/m;
+  if (!list.test(text)) throw new Error("common.sh has no list of settings");
+  return text.replace(list, (_, title: string) => `${title}${hookDefaults().join("")}`);
+}
+
+// Of computed defaults nothing is known without a node; secrets are not for hooks.
+function hookDefaults(): readonly string[] {
+  return settingNames
+    .filter((name) => typeof settingOf(name).default === "string" && settingOf(name).secret !== true)
+    .map((name) => `: "\${${name}=${defaultOf(name, facts)}}"\n`);
+}
 
 /** The commented settings file. */
 export function settingsFile(): string {
@@ -81,8 +110,7 @@ function wrap(text: string, length: number): readonly string[] {
 }
 
 function main(): void {
-  writeFileSync("defaults", settingsFile());
-  writeFileSync("README.md", withReadmeTable(readFileSync("README.md", "utf8")));
+  for (const [path, text] of Object.entries(generated)) writeFileSync(path, text(readFileSync(path, "utf8")));
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) main();

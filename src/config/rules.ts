@@ -1,0 +1,112 @@
+import { osParameters, type SettingName, type SettingValues } from "../settings/settings.ts";
+
+/** What settings that are right by themselves must not be together. */
+export interface Rule {
+  /** The settings it looks at; where one is not known it says nothing. */
+  readonly names: readonly SettingName[];
+  /** What is wrong, and what to do about it; undefined when nothing is. */
+  readonly problem: (values: SettingValues) => string | undefined;
+}
+
+/** All rules across settings, in the order in which they are told. */
+export const rules: readonly Rule[] = [
+  {
+    names: ["BOOTLOADER", "PARTITION_STYLE"],
+    problem: ({ bootloader, partitionStyle }) =>
+      isExplicit(bootloader) && partitionStyle === "none"
+        ? `BOOTLOADER=${bootloader} needs a partition table, and PARTITION_STYLE=none has none: set PARTITION_STYLE=msdos or gpt, or BOOTLOADER=none`
+        : undefined,
+  },
+  {
+    names: ["BOOTLOADER", "KERNEL"],
+    problem: ({ bootloader, kernel }) =>
+      isExplicit(bootloader) && kernel === "none"
+        ? `BOOTLOADER=${bootloader} has nothing to start with KERNEL=none: set KERNEL=auto, or BOOTLOADER=none`
+        : undefined,
+  },
+  {
+    names: ["BOOTLOADER", "PARTITION_STYLE"],
+    problem: ({ bootloader, partitionStyle }) =>
+      bootloader === "extlinux" && partitionStyle === "gpt"
+        ? "BOOTLOADER=extlinux is installed on msdos disks only: set BOOTLOADER=grub"
+        : undefined,
+  },
+  {
+    names: ["BOOTLOADER", "OSP_FILESYSTEM"],
+    problem: ({ bootloader, filesystem }) =>
+      bootloader === "extlinux" && !filesystem.startsWith("ext")
+        ? `BOOTLOADER=extlinux cannot read ${filesystem}: set BOOTLOADER=grub`
+        : undefined,
+  },
+  {
+    names: ["BOOTLOADER", "ARCH"],
+    problem: ({ bootloader, arch }) =>
+      bootloader === "extlinux" && !["amd64", "i386"].includes(arch)
+        ? `BOOTLOADER=extlinux does not exist for ARCH=${arch}: set BOOTLOADER=grub`
+        : undefined,
+  },
+  {
+    names: ["DEBOOTSTRAP_OPTS", "EXTRA_PKGS", "BOOTLOADER", "BOOTSTRAP"],
+    problem: ({ debootstrapOptions, extraPackages, bootloader, bootstrap }) =>
+      bootstrap === "debootstrap" &&
+      hasOption(debootstrapOptions, "--include") &&
+      (extraPackages.length > 0 || bootloader !== "none")
+        ? "DEBOOTSTRAP_OPTS has --include, and debootstrap would forget the packages of EXTRA_PKGS and BOOTLOADER: move its packages to EXTRA_PKGS"
+        : undefined,
+  },
+  {
+    names: ["DEBOOTSTRAP_OPTS", "COMPONENTS", "BOOTSTRAP"],
+    problem: ({ debootstrapOptions, components, bootstrap }) =>
+      bootstrap === "debootstrap" && components.length > 0 && hasOption(debootstrapOptions, "--components")
+        ? "DEBOOTSTRAP_OPTS has --components, and debootstrap would forget those of COMPONENTS: name all in COMPONENTS"
+        : undefined,
+  },
+  {
+    names: ["DEBOOTSTRAP_OPTS", "ARCH", "BOOTSTRAP"],
+    problem: ({ debootstrapOptions, arch, bootstrap }) => {
+      const given = bootstrap === "debootstrap" ? optionValue(debootstrapOptions, "--arch") : undefined;
+      return given !== undefined && given !== arch
+        ? `DEBOOTSTRAP_OPTS has --arch=${given}, and ARCH is ${arch}: set ARCH instead`
+        : undefined;
+    },
+  },
+  {
+    names: ["DEBOOTSTRAP_OPTS", "BOOTSTRAP"],
+    problem: ({ debootstrapOptions, bootstrap }) => {
+      const found =
+        bootstrap === "debootstrap" ? notInstalling.filter((option) => debootstrapOptions.includes(option)) : [];
+      return found.length > 0
+        ? `DEBOOTSTRAP_OPTS has ${found.join(" and ")}, with which debootstrap installs no system: remove it`
+        : undefined;
+    },
+  },
+  {
+    names: ["ALLOWED_PARAMETERS"],
+    problem: ({ allowedParameters }) => {
+      const known = ["harmless", "all", ...osParameters.map(({ name }) => name)];
+      const unknown = allowedParameters.filter((name) => !known.includes(name));
+      return unknown.length > 0
+        ? `ALLOWED_PARAMETERS names ${unknown.join(", ")}: it knows ${known.join(", ")} (parameters of your own need no permission)`
+        : undefined;
+    },
+  },
+];
+
+/** Modes of debootstrap(8) that end before a system is installed, or do something else. */
+const notInstalling = [
+  ...["--print-debs", "--download-only", "--foreign", "--second-stage", "--help", "-h", "--version"],
+] as const;
+
+function isExplicit(bootloader: SettingValues["bootloader"]): boolean {
+  return bootloader === "grub" || bootloader === "extlinux";
+}
+
+function hasOption(options: readonly string[], name: string): boolean {
+  return options.some((option) => option === name || option.startsWith(`${name}=`));
+}
+
+function optionValue(options: readonly string[], name: string): string | undefined {
+  const index = options.findLastIndex((option) => option === name || option.startsWith(`${name}=`));
+  const option = options[index];
+  return option === name ? options[index + 1] : option?.slice(name.length + 1);
+}
