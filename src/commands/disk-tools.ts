@@ -1,22 +1,15 @@
 import type { Config } from "../config/config.ts";
 import type { Tool } from "../host/tools.ts";
+import { type Need, toolsFor } from "../host/tools-table.ts";
 import type { CreateRequest, ImportRequest } from "../os-api/request.ts";
 import type { Manifest } from "../stream/format/manifest.ts";
 
-const always = fromPackage(
-  "util-linux",
-  ...["setpriv", "unshare", "flock", "losetup", "blkid", "blkdiscard", "mount", "umount"],
-);
-const extTools = fromPackage("e2fsprogs", "mke2fs", "e2fsck", "tune2fs", "resize2fs", "dumpe2fs", "debugfs");
-
-const swapTools = fromPackage("util-linux", "mkswap");
-
-const filesystemTools: Readonly<Record<Config["filesystem"], readonly Tool[]>> = {
-  ext2: extTools,
-  ext3: extTools,
-  ext4: extTools,
-  xfs: fromPackage("xfsprogs", "mkfs.xfs"),
-  btrfs: fromPackage("btrfs-progs", "mkfs.btrfs"),
+const filesystemNeeds: Readonly<Record<Config["filesystem"], Need>> = {
+  ext2: "ext",
+  ext3: "ext",
+  ext4: "ext",
+  xfs: "xfs",
+  btrfs: "btrfs",
 };
 
 /** The disks that are worked on; a swap device beside the first one gets new swap space. */
@@ -39,7 +32,7 @@ export function toolsForRestore(
   { swapDevice }: Swapped,
 ): readonly Tool[] {
   if (filesystem !== undefined) return toolsForTree(filesystem.type, layout?.style ?? "none", swapDevice !== undefined);
-  return disk.role === "swap" ? [...always, ...swapTools] : always;
+  return toolsFor("always", "disk", "write", ...swapNeeds(disk.role === "swap"));
 }
 
 function toolsForTree(
@@ -47,15 +40,11 @@ function toolsForTree(
   style: Config["partitionStyle"],
   withSwap: boolean,
 ): readonly Tool[] {
-  return [
-    ...always,
-    ...fromPackage("tar", "tar"),
-    ...filesystemTools[filesystem],
-    ...(style === "none" ? [] : fromPackage("fdisk", "sfdisk")),
-    ...(withSwap ? swapTools : []),
-  ];
+  const table: readonly Need[] = style === "none" ? [] : ["partitions"];
+  const written: readonly Need[] = ["always", "disk", "write", "tree", filesystemNeeds[filesystem]];
+  return toolsFor(...written, ...table, ...swapNeeds(withSwap));
 }
 
-function fromPackage(name: string, ...commands: readonly string[]): readonly Tool[] {
-  return commands.map((command) => ({ command, package: name }));
+function swapNeeds(withSwap: boolean): readonly Need[] {
+  return withSwap ? ["swap"] : [];
 }

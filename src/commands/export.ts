@@ -5,6 +5,7 @@ import { attachDisk, type Disk } from "../devices/disk.ts";
 import { KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { requireTools, type Tool } from "../host/tools.ts";
+import { toolsFor } from "../host/tools-table.ts";
 import type { ExportRequest } from "../os-api/request.ts";
 import { compressionTools } from "../stream/pipe/compression.ts";
 import { openOutput, type OutputSink } from "../stream/pipe/output.ts";
@@ -34,7 +35,7 @@ export async function exportDisk(
   config: Config,
   output: ExportOutput = { descriptor: 1 },
 ): Promise<void> {
-  requireTools(host, toolsFor(config));
+  requireTools(host, toolsForExport(config));
   requireOutput(request);
   const isSnapshot = isWritableSnapshot(request);
   await using disk = await attachDisk(host, request.disk, { readOnly: !isSnapshot });
@@ -49,14 +50,9 @@ export async function exportDisk(
   }
 }
 
-function toolsFor(config: Config): readonly Tool[] {
-  const dump = config.exportFormat === "dump" ? [{ command: "dump", package: "dump" }] : [];
-  return [
-    { command: "tar", package: "tar" },
-    { command: "lsattr", package: "e2fsprogs" },
-    ...dump,
-    ...compressionTools(config.exportCompression),
-  ];
+function toolsForExport({ exportFormat, exportCompression }: Config): readonly Tool[] {
+  const dump = exportFormat === "dump" ? toolsFor("dump") : [];
+  return [...toolsFor("always", "disk", "tree", "partitions"), ...dump, ...compressionTools(exportCompression)];
 }
 
 // scripts/head.sh says so: to node a closed stdout looks like /dev/null.

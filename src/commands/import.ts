@@ -5,6 +5,7 @@ import { readSwapIdentity, rewriteDevices } from "../guest/storage/rewrite-refer
 import type { Host } from "../host/host.ts";
 import type { RootedFiles } from "../host/rooted-files.ts";
 import { requireTools } from "../host/tools.ts";
+import { toolsFor } from "../host/tools-table.ts";
 import type { ImportRequest } from "../os-api/request.ts";
 import { isDump } from "../stream/format/dump-scanner.ts";
 import type { Manifest } from "../stream/format/manifest.ts";
@@ -36,6 +37,7 @@ export async function importDisk(
   config: Config,
   input: ImportInput = { descriptor: 0 },
 ): Promise<void> {
+  requireTools(host, toolsFor("always", "disk", "write"));
   await using disks = await attachDiskSet(host, { root: request.disk, swap: request.swapDevice });
   await using source = await awaitSource(host, input.descriptor);
   await using spoiled = spoilUnlessKept(host, disks.root);
@@ -99,7 +101,7 @@ async function importTree(restoration: Restoration, reader: StreamReader): Promi
 
 async function importDump(restoration: Restoration, stream: Input): Promise<string> {
   const { host, request, config, disks } = restoration;
-  requireTools(host, [{ command: "restore", package: "dump" }, ...toolsForCreate(config, request)]);
+  requireTools(host, [...toolsForCreate(config, request), ...toolsFor("dump")]);
   await using restored = await restoreDump(host, disks.root, stream.chunks, config);
   await complete(restoration, restored);
   return `a dump, onto ${config.filesystem} (partition style ${config.partitionStyle})`;

@@ -4,6 +4,8 @@ import { recoverDeadRuns } from "../devices/recovery.ts";
 import type { Host } from "../host/host.ts";
 import { hasPrivateMounts, type Installation } from "../host/installation.ts";
 import { openRunDirectory } from "../host/run-host.ts";
+import { requireTools } from "../host/tools.ts";
+import { toolsFor } from "../host/tools-table.ts";
 import { parseRequest } from "../os-api/parse.ts";
 import type { OsRequest, VerifyRequest } from "../os-api/request.ts";
 import { requireRoot } from "./root.ts";
@@ -29,6 +31,7 @@ export async function runDiskScript<A extends DiskRequest["action"]>(
     const request = parseRequest(action, argv, environment) as DiskTask<A>["request"];
     describe(`${action} of ${(request as DiskRequest).instance.name}`);
     requireRoot();
+    requireTools(host, toolsFor("always", "disk"));
     openRunDirectory(host);
     if (!hasPrivateMounts())
       host.log.warn("running without a mount namespace of its own: a SIGKILL could leave mounts");

@@ -10,6 +10,8 @@ import { KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { printable } from "../host/printable.ts";
 import { openRoot, type RootedFiles } from "../host/rooted-files.ts";
+import { requireTools } from "../host/tools.ts";
+import { toolsFor } from "../host/tools-table.ts";
 import type { RenameRequest } from "../os-api/request.ts";
 import { readFailedImportMark } from "../stream/restore/failed-import.ts";
 import { say } from "./summary.ts";
@@ -20,6 +22,7 @@ import { say } from "./summary.ts";
  * for Ganeti that is only a warning, so each message must make sense by itself.
  */
 export async function rename(host: Host, request: RenameRequest, config: Config): Promise<void> {
+  requireTools(host, toolsFor("always", "disk", "partitions"));
   const names = { oldName: request.oldName, newName: request.instance.name };
   const addresses = request.instance.nics.flatMap(({ ip }) => ip ?? []);
   await using disk = await attachDisk(host, request.disk);

@@ -2,6 +2,7 @@ import type { Config } from "../../config/config.ts";
 import { KnownError } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
 import { requireTools } from "../../host/tools.ts";
+import { toolsFor } from "../../host/tools-table.ts";
 import type { BootPlan } from "./plan.ts";
 
 /** The disk as far as booting goes: logical sector size in bytes. */
@@ -44,10 +45,7 @@ function refuseImpossible(
     });
   }
   if (loader === "grub" && layout.partitionStyle === "gpt") {
-    requireTools(host, [
-      { command: "mkfs.vfat", package: "dosfstools" },
-      { command: "mcopy", package: "mtools" },
-    ]);
+    requireTools(host, toolsFor("espImage"));
   }
 }
 

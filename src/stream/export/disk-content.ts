@@ -12,6 +12,8 @@ import {
 import { type Owned, ReleaseStack } from "../../host/disposal.ts";
 import { CommandError } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
+import { requireTools, type Tool } from "../../host/tools.ts";
+import { toolsFor } from "../../host/tools-table.ts";
 import { hasSubvolumes } from "../../filesystems/btrfs.ts";
 import type { Extent } from "../../devices/blocks/extents.ts";
 import { freeSpaceOf } from "./free-space.ts";
@@ -107,6 +109,7 @@ async function openTree(
   { device, type, mayReplay }: Candidate,
   releases: ReleaseStack,
 ): Promise<TreeContent | RawContent> {
+  requireTools(host, toolsForExport(type));
   const inspection = await unlessItFails(host, () => inspectFilesystem(host, device, type));
   if (inspection === failed) return raw(`its ${type} is damaged, or made by newer tools than this node's`);
   if (inspection === undefined) return raw(`it holds ${type}, which is not taken apart`);
@@ -124,6 +127,13 @@ async function openTree(
     return raw("it has btrfs subvolumes");
   }
   return { kind: "tree", table: undefined, partition: undefined, facts: inspection.facts, device, path: mounted.path };
+}
+
+// A tool that is missing is no reason to take the disk as it is: the administrator can install it.
+function toolsForExport(type: string): readonly Tool[] {
+  if (/^ext[234]$/.test(type)) return toolsFor("exportExt");
+  if (type === "xfs") return toolsFor("exportXfs");
+  return type === "btrfs" ? toolsFor("exportBtrfs") : [];
 }
 
 const failed = Symbol("failed");

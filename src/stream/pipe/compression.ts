@@ -1,4 +1,5 @@
 import type { Tool } from "../../host/tools.ts";
+import { toolsFor } from "../../host/tools-table.ts";
 
 /** How a stream is compressed; Ganeti compresses exports on its own, so the default is none. */
 export type Compression = "none" | "zstd" | "gzip";
@@ -28,5 +29,5 @@ export function decompressCommand(compression: "zstd" | "gzip"): readonly [strin
 
 /** The tool a compression needs. */
 export function compressionTools(compression: Compression): readonly Tool[] {
-  return compression === "none" ? [] : [{ command: compression, package: compression }];
+  return compression === "none" ? [] : toolsFor(compression);
 }

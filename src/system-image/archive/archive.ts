@@ -3,6 +3,7 @@ import type { Config } from "../../config/config.ts";
 import { KnownError } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
 import { requireTools } from "../../host/tools.ts";
+import { toolsFor } from "../../host/tools-table.ts";
 import { type SuiteFacts, suiteFacts } from "./suite-facts.ts";
 
 /** What a bootstrap will use, all of it found to be there. */
@@ -14,14 +15,6 @@ export interface Archive {
   /** Path of the script for debootstrap, where it has none for the suite. */
   readonly script: string | undefined;
 }
-
-const tools = {
-  debootstrap: [
-    { command: "debootstrap", package: "debootstrap" },
-    { command: "wget", package: "wget" },
-  ],
-  mmdebstrap: [{ command: "mmdebstrap", package: "mmdebstrap" }],
-} as const;
 
 /** Packages that bring the keyrings debootstrap's suite scripts name. */
 const keyringPackages: readonly (readonly [RegExp, string])[] = [
@@ -36,8 +29,7 @@ const keyringPackages: readonly (readonly [RegExp, string])[] = [
  * KnownError with the package to install.
  */
 export async function preflight(host: Host, config: Config): Promise<Archive> {
-  requireTools(host, tools[config.bootstrap]);
-  if (config.checkSignatures) requireTools(host, [{ command: "gpgv", package: "gpgv" }]);
+  requireTools(host, toolsFor(config.bootstrap, ...(config.checkSignatures ? (["signatures"] as const) : [])));
   const facts = await suiteFactsFor(host, config);
   const keyring = config.checkSignatures ? config.keyring || (facts?.keyring ?? "") : "";
   if (keyring !== "") await requireKeyring(config, keyring);

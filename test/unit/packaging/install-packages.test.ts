@@ -1,16 +1,9 @@
 import { spawnSync } from "node:child_process";
-import {
-  chmodSync,
-  copyFileSync,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, copyFileSync, existsSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { withNodePackages, withPackageTable } from "../../../scripts/tools-docs.ts";
+import { toolTable } from "../../../src/host/tools-table.ts";
 import { temporaryDirectory } from "../../fixtures/test-host.ts";
 
 interface Machine {
@@ -69,13 +62,18 @@ function realPath(tool: string): string {
 }
 
 test("knows every package that the program may miss on a node", () => {
-  const named = readdirSync("src", { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".ts"))
-    .flatMap((name) => [...readFileSync(join("src", name), "utf8").matchAll(/\bpackage: "([^"]+)"/g)])
-    .map((match) => match[1]!);
-  expect(named).toContain("debootstrap");
-  const { calls } = installPackages({ node: "20.19.2", lacks: [...new Set(named)] }, "check");
+  const named = [...new Set(toolTable.map((row) => row.package))];
+  const { calls } = installPackages({ node: "20.19.2", lacks: named }, "check");
   for (const name of named) expect(` ${calls.at(-1) ?? ""} `).toContain(` ${name} `);
+});
+
+// When this fails: npm run tools-docs
+test("a node's packages are those of the table of tools, and README.md shows it", () => {
+  const script = readFileSync("scripts/install-packages", "utf8");
+  expect(withNodePackages(script)).toBe(script);
+  const readme = readFileSync("README.md", "utf8");
+  expect(withPackageTable(readme)).toBe(readme);
+  expect(() => withPackageTable("# Title\n")).toThrow("no list of packages");
 });
 
 test("does nothing where everything is there", () => {

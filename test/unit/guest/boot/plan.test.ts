@@ -154,7 +154,7 @@ describe("before the disk is touched", () => {
     expect(() => {
       const settings = config({ partitionStyle: "gpt" });
       checkBoot(host, planBoot(settings, kvm), settings, disk);
-    }).toThrow(/mkfs.vfat, mcopy/);
+    }).toThrow(/mcopy, mmd, mkfs.vfat/);
   });
 
   test.each([
