@@ -49,8 +49,8 @@ async function check(
   installation: Installation,
 ): Promise<{ readonly result: Result; readonly variantsDir: string | undefined }> {
   try {
-    const { problems, warnings, raw } = await loadSettings(host, request, installation);
-    return { result: { problems, warnings }, variantsDir: raw.VARIANTS_DIR.value };
+    const { problems, warnings, misspelt, raw } = await loadSettings(host, request, installation);
+    return { result: { problems: [...problems, ...misspelt], warnings }, variantsDir: raw.VARIANTS_DIR.value };
   } catch (error) {
     if (!(error instanceof KnownError) || host.signal.aborted) throw error;
     const problems = error instanceof ConfigError ? error.problems : [error.message];

@@ -1,6 +1,7 @@
 import { CommandError, KnownError, quoteArgv } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { run } from "../host/run.ts";
+import { fileOutput, type FileOutput, untold } from "./file-output.ts";
 import { readAnswer, type StageResult, type Values } from "./answer.ts";
 import { defaultOf, settingNames, settingOf } from "../settings/settings.ts";
 import type { DefaultFacts } from "../settings/setting.ts";
@@ -20,6 +21,8 @@ export interface Evaluation {
   readonly environment: Readonly<Record<string, string>>;
   /** The last lines that were printed, where bash itself names file and line of an error. */
   readonly said: string;
+  /** Logs what bash complained of, but for what `told` says already. */
+  readonly sayUntold: (told: readonly string[]) => void;
 }
 
 /** What to evaluate. */
@@ -41,19 +44,29 @@ export interface EvaluationTask {
  */
 export async function evaluate(host: Host, task: EvaluationTask): Promise<Evaluation> {
   const files = [task.defaultsFile ?? "", task.variant ?? ""] as const;
-  const outcome = await run(host, ["bash", "-p", "-c", 'eval "$GID_SETTINGS_SHELL"', task.command, ...files], {
-    env: { ...task.environment, GID_SETTINGS_SHELL: `__gid_settings=(${table(task.facts)})\n${settingsShell}` },
-    cwd: task.directory,
-    stderr: "log",
-    // What a file leaves behind, as a daemon, would hold our descriptors for ever.
-    isolated: process.getuid?.() === 0,
-    timeoutSeconds: task.timeoutSeconds,
-    accept: Array.from({ length: 256 }, (_, status) => status),
-  }).catch((error: unknown) => {
+  const output = fileOutput(host.log);
+  const outcome = await run(
+    { ...host, log: output.log },
+    ["bash", "-p", "-c", 'eval "$GID_SETTINGS_SHELL"', task.command, ...files],
+    {
+      env: { ...task.environment, GID_SETTINGS_SHELL: `__gid_settings=(${table(task.facts)})\n${settingsShell}` },
+      cwd: task.directory,
+      stderr: "log",
+      // What a file leaves behind, as a daemon, would hold our descriptors for ever.
+      isolated: process.getuid?.() === 0,
+      timeoutSeconds: task.timeoutSeconds,
+      accept: Array.from({ length: 256 }, (_, status) => status),
+    },
+  ).catch((error: unknown) => {
+    sayUntold(host, output, []);
     throw error instanceof CommandError ? unfinished(task, error) : error;
   });
   const { first, stages, noVariantFile, environment, complete } = readAnswer(outcome.stdout);
-  if (!complete || stages.defaults === undefined) throw withoutValues(task, stages.defaults, outcome.said);
+  if (!complete || stages.defaults === undefined) {
+    const error = withoutValues(task, stages.defaults, outcome.said);
+    sayUntold(host, output, [error.message]);
+    throw error;
+  }
   return {
     environmentValues: first,
     defaults: stages.defaults,
@@ -61,7 +74,14 @@ export async function evaluate(host: Host, task: EvaluationTask): Promise<Evalua
     noVariantFile,
     environment: inherited(environment, task.environment, host),
     said: outcome.said,
+    sayUntold: (told) => {
+      sayUntold(host, output, told);
+    },
   };
+}
+
+function sayUntold(host: Host, { complaints }: FileOutput, told: readonly string[]): void {
+  for (const complaint of untold(complaints, told)) host.log.raw(`${complaint}\n`);
 }
 
 function table(facts: DefaultFacts): string {

@@ -8,6 +8,7 @@ import { evaluate, type Evaluation } from "./evaluate.ts";
 import { fileProblem } from "./file-problem.ts";
 import { givenParameters, givenValues, hasEffect, withGiven } from "./given.ts";
 import { layered, type Layered } from "./layers.ts";
+import { misspeltSettings } from "./misspelt.ts";
 import { permissionProblems } from "./permission.ts";
 import { ConfigError } from "./problems.ts";
 import type { DefaultFacts } from "../settings/setting.ts";
@@ -32,6 +33,8 @@ export interface LoadedSettings {
   readonly exported: Readonly<Record<string, string>>;
   readonly problems: readonly string[];
   readonly warnings: readonly string[];
+  /** Names in the files that are probably meant to be settings: a problem for `config check`, else a warning. */
+  readonly misspelt: readonly string[];
 }
 
 /**
@@ -44,8 +47,8 @@ export async function loadConfig(
   installation: Installation,
   options: LoadOptions = {},
 ): Promise<Config> {
-  const { config, problems, warnings } = await loadSettings(host, request, installation, options);
-  for (const warning of warnings) host.log.warn(warning);
+  const { config, problems, warnings, misspelt } = await loadSettings(host, request, installation, options);
+  for (const warning of [...warnings, ...misspelt]) host.log.warn(warning);
   if (config === undefined) throw new ConfigError(problems, request.variant);
   return config;
 }
@@ -86,6 +89,7 @@ export async function loadSettings(
     ...wrong,
     ...(await permissionProblems(given, values.allowedParameters, raw.ALLOWED_PARAMETERS, places.defaults)),
   ];
+  evaluation.sayUntold(problems);
   const environment = withGiven(evaluation.environment, given);
   const exported = changed(environment, request.environment);
   return {
@@ -94,8 +98,13 @@ export async function loadSettings(
       problems.length === 0 ? configOf(values as SettingValues, raw, { variant, environment, exported }) : undefined,
     exported,
     problems,
+    misspelt: await misspeltSettings(evaluatedFiles(evaluation, places), evaluation.environment),
     warnings: await warningsOf(evaluation, places, raw),
   };
+}
+
+function evaluatedFiles({ variant }: Evaluation, places: Places): readonly string[] {
+  return [places.defaults, ...(variant === undefined || places.variant === undefined ? [] : [places.variant])];
 }
 
 interface Places {

@@ -31,7 +31,7 @@ export async function showConfig(
   request: SettingsRequest,
   installation: Installation,
 ): Promise<ShownConfig> {
-  const { raw, exported, warnings, problems } = await loadSettings(host, request, installation);
+  const { raw, exported, warnings, misspelt, problems } = await loadSettings(host, request, installation);
   return {
     variant: request.variant ?? null,
     settings: settingNames.map((name) => {
@@ -40,7 +40,7 @@ export async function showConfig(
       return { name, value: secret === true && value !== "" ? "***" : maskCredentials(value), origin, help };
     }),
     exported: Object.keys(exported).sort(),
-    warnings,
+    warnings: [...warnings, ...misspelt],
     problems,
   };
 }

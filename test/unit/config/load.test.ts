@@ -644,6 +644,52 @@ describe("warnings", () => {
   });
 });
 
+describe("a name that is not a setting", () => {
+  it("is named with the nearest one, its file and its line", async () => {
+    const variants = { v: "export FOO=1\nPARTITON_STYLE=gpt\n" };
+    const { logged, place } = await load({ defaults: "# MIROR=x\nEXTRA_PKG=vim\n", variants, variant: "v" });
+    expect(logged).toContain(
+      `warning: ${place.defaultsFile} line 2: EXTRA_PKG is not a setting, nothing reads it: is EXTRA_PKGS meant?`,
+    );
+    expect(logged).toMatch(/v\.conf line 2: PARTITON_STYLE is not a setting.* PARTITION_STYLE meant/);
+    expect(logged.match(/is not a setting/g)).toHaveLength(2);
+  });
+
+  it.each([
+    ["used in a file", "MIRROR2=http://mirror.example.com\nMIRROR=${MIRROR2}/debian\n"],
+    ["used in the variant", "SUITES='sid'\n"],
+    ["inherited by hooks", "export DEBOOTSTRAP_DIR=/usr/share/x\n"],
+    ["inherited by hooks, exported later", "CACHE_DIRS=/x\nexport CACHE_DIRS\n"],
+    ["far from all", "COLOUR=red\n"],
+  ])("is the administrator's own when it is %s", async (_, defaults) => {
+    const variants = { v: 'COMPONENTS="$SUITES"\n' };
+    expect((await load({ defaults, variants, variant: "v" })).logged).not.toContain("is not a setting");
+  });
+});
+
+describe("what settings files print", () => {
+  it("fills no log, whatever its length, and keeps nobody waiting", async () => {
+    const { config, logged } = await load({ defaults: "head -c 100000000 /dev/zero | tr '\\0' x | fold\nSUITE=sid\n" });
+    expect(config.suite).toBe("sid");
+    expect(logged.length).toBeLessThan(100_000);
+    expect(logged).toContain("the rest is not logged");
+  });
+
+  it("is told once when it is the error that ends the run, and told when it is not", async () => {
+    const broken = settingsTree({ defaults: "nonexistent-command x || true\nother-command\n" });
+    const host = testHost({ verbose: false });
+    await expect(loadConfig(host, request(), broken)).rejects.toThrow("line 2: other-command: command not found");
+    expect(host.logged()).toContain("line 1: nonexistent-command: command not found");
+    expect(host.logged()).not.toContain("other-command");
+  });
+});
+
+it("names the variant in the remedy", async () => {
+  await expect(load({ variants: { v: "SUITE='a b'\n" }, variant: "v" })).rejects.toMatchObject({
+    hint: "ganeti-instance-debootstrap config show --variant v  prints each setting and where it was set",
+  });
+});
+
 it("names no value of the environment in the log", async () => {
   const host = testHost({ verbose: true });
   await loadConfig(

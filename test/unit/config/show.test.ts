@@ -78,6 +78,24 @@ describe("config check", () => {
     expect(text.match(/CLEAN_CACHE/g)).toHaveLength(1);
   });
 
+  it("has a problem with a name that looks like a setting's", async () => {
+    const tree = settingsTree({ defaults: "EXTRA_PKG=vim\n", variants: { default: "SUITES=sid\n" } });
+    const results = await checkConfig(testHost(), request, tree);
+    expect(results.map(({ problems }) => problems)).toEqual([
+      [expect.stringContaining("is EXTRA_PKGS meant?")],
+      [expect.stringContaining("is SUITE meant?")],
+    ]);
+  });
+
+  it("finds settings that are wrong together", async () => {
+    const tree = settingsTree({
+      defaults: "EXTRA_PKGS=hello\n",
+      variants: { default: "DEBOOTSTRAP_OPTS=--include=less\n" },
+    });
+    const results = await checkConfig(testHost(), request, tree);
+    expect(results.map(({ problems }) => problems.length)).toEqual([0, 1]);
+  });
+
   it("says nothing of the variants when the defaults file cannot be evaluated", async () => {
     const results = await checkConfig(
       testHost(),
