@@ -33,7 +33,7 @@ export async function rename(host: Host, request: RenameRequest, config: Config)
   await using guest = await mountFilesystem(host, root.device, { type, guestControlled: true });
   const files = openRoot(guest.path, host);
   const renaming = await host.log.phase("look at the guest", () => planRenaming(host, files, names, addresses));
-  await host.log.phase("rename the guest", () => apply(files, renaming));
+  await host.log.phase("rename the guest", () => files.editAll(renaming.files));
   await report(host, files, names, renaming);
 }
 
@@ -59,10 +59,6 @@ function noRoot({ path }: Disk, why: string): KnownError {
   return new KnownError(`cannot rename the guest on ${path}: ${why}`, {
     hint: "change the name inside the guest when it runs",
   });
-}
-
-async function apply(files: RootedFiles, { files: changes }: Renaming): Promise<void> {
-  for (const { path, change } of changes) await files.edit(path, change);
 }
 
 async function report(host: Host, files: RootedFiles, names: NameChange, renaming: Renaming): Promise<void> {

@@ -28,7 +28,7 @@ export async function configureGuest(
   const { files } = guest;
   await scrubIdentity(files);
   await removeRootPassword(files);
-  await writeHostName(files, name);
+  await writeHostName(host, files, name);
   await writeHosts(files, name, nics.find(({ index }) => index === 0)?.ip);
   await writeResolver(host, files, options.nodeRoot);
   await writeFstab(files, guest);

@@ -1,6 +1,7 @@
 import { readlinkSync, renameSync } from "node:fs";
 import { KnownError, messageOf } from "./errors.ts";
 import type { Host } from "./host.ts";
+import { editAllOrNone, type FileEdit } from "./rooted-edits.ts";
 import { type LocateOptions, locate, type Place, rememberRoot, shown } from "./rooted-path.ts";
 import {
   type GuestStat,
@@ -13,6 +14,7 @@ import {
   type WriteOptions,
 } from "./rooted-place.ts";
 
+export type { FileEdit } from "./rooted-edits.ts";
 export type { GuestStat, WriteOptions } from "./rooted-place.ts";
 
 export interface ReadOptions {
@@ -42,6 +44,11 @@ export interface RootedFiles {
    * file, an unchanged text and undefined write nothing. Returns whether the file was written.
    */
   edit(path: string, change: (text: string) => string | undefined, options?: ReadOptions): Promise<boolean>;
+  /**
+   * Edits several files as `edit` does, all of them or none. Rejects before anything has changed where one cannot be
+   * replaced, for example because it is immutable: with its path, its flag and the remedy.
+   */
+  editAll(edits: readonly FileEdit[]): Promise<void>;
   /** Whether something stands there, the last link followed. */
   exists(path: string): Promise<boolean>;
   /** Stat of what stands there, links followed; undefined for nothing. */
@@ -101,6 +108,10 @@ export function openRoot(path: string, host?: Host): RootedFiles {
         await write(file, Buffer.from(text, "latin1"));
         return true;
       }),
+    editAll: (edits) =>
+      settled("edit", edits.map(({ path: file }) => file).join(", "), () =>
+        editAllOrNone(root, host, edits, defaultMaxBytes),
+      ),
     exists: (file) => settled("look at", file, () => statAt(file, true) !== undefined),
     stat: (file) => settled("look at", file, () => statAt(file, true)),
     lstat: (file) => settled("look at", file, () => statAt(file, false)),

@@ -111,6 +111,12 @@ export function statPlace(place: Place): GuestStat | undefined {
   };
 }
 
+/** A new file beside the one it is to replace. One of both must be called. */
+export interface StagedFile {
+  commit(): void;
+  discard(): void;
+}
+
 /** Writes a new file beside `place` and renames it there; see `RootedFiles.write`. */
 export async function replacePlace(
   root: Root,
@@ -119,22 +125,97 @@ export async function replacePlace(
   content: string | Uint8Array,
   options: WriteOptions,
 ): Promise<void> {
+  const staged = await stagePlace(root, host, place, content, options);
+  try {
+    staged.commit();
+  } catch (error) {
+    staged.discard();
+    throw error;
+  }
+}
+
+/** Writes a new file beside `place`, dressed as the one that stands there, which stays. */
+export async function stagePlace(
+  root: Root,
+  host: Host | undefined,
+  place: Place,
+  content: string | Uint8Array,
+  options: WriteOptions = {},
+): Promise<StagedFile> {
   const old = openRegular(root, place);
   const temporary = temporaryName(place);
-  try {
-    const fd = openSync(temporary, createFlags, 0o600);
-    try {
-      writeFileSync(fd, content);
-      await dress(host, fd, old, options);
-    } finally {
-      closeSync(fd);
-    }
-    renameSync(temporary, place.hostPath);
-  } catch (error) {
+  const discard = (): void => {
     removeIfThere(temporary);
+  };
+  try {
+    await writeDressed(host, temporary, old, content, options);
+  } catch (error) {
+    discard();
     throw error;
   } finally {
     if (old !== undefined) closeSync(old);
+  }
+  return {
+    commit: () => {
+      renameSync(temporary, place.hostPath);
+    },
+    discard,
+  };
+}
+
+async function writeDressed(
+  host: Host | undefined,
+  path: string,
+  old: number | undefined,
+  content: string | Uint8Array,
+  options: WriteOptions,
+): Promise<void> {
+  const fd = openSync(path, createFlags, 0o600);
+  try {
+    writeFileSync(fd, content);
+    await dress(host, fd, old, options);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * The flag of chattr(1) that keeps the file at `place` from being replaced, with the path that has it; undefined for
+ * none. The kernel refuses root nothing else here, so it is asked by a change of mode that changes nothing.
+ */
+export function flagAgainstReplacing(place: Place): ReplacingFlag | undefined {
+  const directory = place.guestPath.slice(0, place.guestPath.lastIndexOf("/")) || "/";
+  if (refusesChange(place.sibling("."), constants.O_DIRECTORY)) return { path: directory, flags: ["i", "a"] };
+  if (!refusesChange(place.hostPath, constants.O_NONBLOCK)) return undefined;
+  return { path: place.guestPath, flags: [acceptsAppending(place) ? "a" : "i"] };
+}
+
+/** A file or directory with one of the flags `i` (immutable) and `a` (append-only). */
+export interface ReplacingFlag {
+  readonly path: string;
+  readonly flags: readonly ("i" | "a")[];
+}
+
+function refusesChange(path: string, flag: number): boolean {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NOCTTY | flag);
+  try {
+    fchmodSync(fd, fstatSync(fd).mode & 0o7777);
+    return false;
+  } catch (error) {
+    if (hasCode(error, "EPERM")) return true;
+    throw error;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function acceptsAppending(place: Place): boolean {
+  try {
+    closeSync(openSync(place.hostPath, constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW));
+    return true;
+  } catch (error) {
+    if (hasCode(error, "EPERM")) return false;
+    throw error;
   }
 }
 

@@ -1,5 +1,5 @@
 import { type AddressChange, canonicalAddress } from "../network/addresses.ts";
-import { shortName } from "../identity/host-name.ts";
+import { hostNameFor, shortName } from "../identity/host-name.ts";
 
 /** The names of a rename, full as Ganeti has them. */
 export interface NameChange {
@@ -26,11 +26,18 @@ export function renamed(name: string, { oldName, newName }: NameChange): string 
   return undefined;
 }
 
+/** `text` of a hostname file with its name changed, as {@link renameInNameFile}: to the short one where the full one is too long. */
+export function renameInHostName(text: string, change: NameChange): string {
+  return withName(text, hostNameFor(renamed(nameIn(text), change) ?? ""));
+}
+
 /** `text` of a one-name file with its name changed, or as it is when the name is another. */
 export function renameInNameFile(text: string, change: NameChange): string {
-  const name = nameIn(text);
-  const to = renamed(name, change);
-  if (to === undefined || to === name) return text;
+  return withName(text, renamed(nameIn(text), change) ?? "");
+}
+
+function withName(text: string, to: string): string {
+  if (to === "" || to === nameIn(text)) return text;
   return text.replace(
     /^([ \t]*)([^#\s].*?)([ \t\r]*)$/m,
     (_, before: string, __, after: string) => before + to + after,

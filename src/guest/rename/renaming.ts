@@ -1,24 +1,18 @@
 import { KnownError } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
 import { printable } from "../../host/printable.ts";
-import type { RootedFiles } from "../../host/rooted-files.ts";
+import type { FileEdit, RootedFiles } from "../../host/rooted-files.ts";
 import { type AddressChange, changeAddresses } from "../network/addresses.ts";
 import { decideAddresses } from "./address-change.ts";
-import { shortName } from "../identity/host-name.ts";
+import { shortName, warnOfLongName } from "../identity/host-name.ts";
 import { lookUp } from "../network/name-lookup.ts";
 import { type NetworkFile, readNetworkFiles } from "../network/network-files.ts";
-import { nameIn, type NameChange, renamed, renameInHosts, renameInNameFile } from "./names.ts";
-
-/** A file to change. */
-export interface FileChange {
-  readonly path: string;
-  readonly change: (text: string) => string;
-}
+import { nameIn, type NameChange, renamed, renameInHostName, renameInHosts, renameInNameFile } from "./names.ts";
 
 /** All that a rename will do, found out before anything is written. */
 export interface Renaming {
   /** In the order to be written; the hostname last, so that a rename that was cut short can be repeated. */
-  readonly files: readonly FileChange[];
+  readonly files: readonly FileEdit[];
   readonly addresses: readonly AddressChange[];
   /** What stays the administrator's, in sentences. */
   readonly left: readonly string[];
@@ -48,11 +42,16 @@ export async function planRenaming(
     network: network.files,
     hosts,
   });
+  if (names.oldName !== names.newName) warnOfLongName(host, names.newName);
   const changes = [
     ...network.files.map((file) => networkChange(file, addresses)),
     { path: "/etc/hosts", text: hosts, change: (text: string) => renameInHosts(text, names, addresses) },
-    nameFileChange("/etc/mailname", optional.texts.get("/etc/mailname") ?? "", names),
-    nameFileChange("/etc/hostname", hostname, names),
+    {
+      path: "/etc/mailname",
+      text: optional.texts.get("/etc/mailname") ?? "",
+      change: (text: string) => renameInNameFile(text, names),
+    },
+    { path: "/etc/hostname", text: hostname, change: (text: string) => renameInHostName(text, names) },
   ];
   return {
     files: changes.filter(({ text, change }) => change(text) !== text),
@@ -61,16 +60,13 @@ export async function planRenaming(
   };
 }
 
-interface PlannedChange extends FileChange {
+interface PlannedChange extends FileEdit {
   readonly text: string;
+  readonly change: (text: string) => string;
 }
 
 function networkChange({ path, text }: NetworkFile, addresses: readonly AddressChange[]): PlannedChange {
   return { path, text, change: (now) => changeAddresses(now, addresses) };
-}
-
-function nameFileChange(path: string, text: string, names: NameChange): PlannedChange {
-  return { path, text, change: (now) => renameInNameFile(now, names) };
 }
 
 // A name that is neither the old nor the new one was chosen inside the guest: somebody relies on it.

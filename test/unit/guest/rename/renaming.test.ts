@@ -19,7 +19,7 @@ async function plan(guest: GuestTree, change = names): Promise<Renaming> {
 
 async function apply(guest: GuestTree): Promise<Renaming> {
   const renaming = await plan(guest);
-  for (const { path, change } of renaming.files) await guest.files.edit(path, change);
+  await guest.files.editAll(renaming.files);
   return renaming;
 }
 
@@ -51,6 +51,15 @@ describe("a rename", () => {
     const guest = guestTree(whole);
     await apply(guest);
     expect((await plan(guest)).files).toEqual([]);
+  });
+
+  test("to a name that is too long for the kernel gives the guest the short one, once and for all", async () => {
+    const guest = guestTree(whole);
+    const change = { ...names, newName: `shop.${"rack.".repeat(12)}example.net` };
+    await guest.files.editAll((await plan(guest, change)).files);
+    expect([guest.text("etc/hostname"), guest.text("etc/mailname")]).toEqual(["shop\n", `${change.newName}\n`]);
+    expect(guest.text("etc/hosts")).toContain(`${change.newName} shop\n`);
+    expect((await plan(guest, change)).files).toEqual([]);
   });
 
   test("gives a guest with a short hostname a short one", async () => {
