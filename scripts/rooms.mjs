@@ -47,7 +47,7 @@ export const subRooms = {
   commands: [["admin"], ["."]],
   "system-image": [["."], ["bootstrap", "image"], ["archive"], ["cache"], ["tree"]],
   stream: [["export", "restore"], ["tree"], ["format"], ["pipe"]],
-  guest: [["."], ["boot", "hooks", "rename"], ["storage", "network", "identity"]],
+  guest: [["."], ["boot", "hooks", "rename"], ["console", "identity", "network", "storage"], ["tree"]],
   // settings.ts gathers the themes, which use the types beside it: that no files go in a circle is rule enough.
   settings: [],
   devices: [["."], ["partitions"], ["attach"], ["blocks"], ["kernel"]],

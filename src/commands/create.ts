@@ -10,7 +10,7 @@ import { configureGuest } from "../guest/configure.ts";
 import { hookEnvironment } from "../guest/hooks/environment.ts";
 import { findHooks } from "../guest/hooks/find.ts";
 import { runHooks } from "../guest/hooks/run.ts";
-import { installedGuest } from "../guest/installed-guest.ts";
+import { installedGuest } from "../guest/tree/installed-guest.ts";
 import { allAcquired } from "../host/disposal.ts";
 import { KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";

@@ -7,7 +7,7 @@ import { writeHostName } from "./identity/host-name.ts";
 import { writeHosts } from "./identity/hosts-file.ts";
 import { scrubIdentity } from "./identity/scrub-identity.ts";
 import { writeSshHostKeys } from "./identity/ssh-host-keys.ts";
-import type { InstalledGuest } from "./installed-guest.ts";
+import type { InstalledGuest } from "./tree/installed-guest.ts";
 import { writeInterfaces } from "./network/interfaces.ts";
 import { writeResolver } from "./network/resolver.ts";
 import { writeFstab } from "./storage/fstab.ts";

@@ -1,5 +1,5 @@
 import type { Host } from "../../host/host.ts";
-import type { InstalledGuest } from "../installed-guest.ts";
+import type { InstalledGuest } from "../tree/installed-guest.ts";
 import { installExtlinux } from "./extlinux/install.ts";
 import { installGrub } from "./grub/install.ts";
 import { writeGrubMenu } from "./grub/menu.ts";

@@ -1,6 +1,6 @@
 import type { Config } from "../../config/config.ts";
 import { hookSettings } from "../../config/hook-settings.ts";
-import type { InstalledGuest } from "../installed-guest.ts";
+import type { InstalledGuest } from "../tree/installed-guest.ts";
 
 /**
  * The environment of the hooks, as the original gives it: Ganeti's, OS parameters included, as the settings files left

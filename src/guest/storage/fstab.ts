@@ -1,27 +1,10 @@
 import type { RootedFiles } from "../../host/rooted-files.ts";
+import type { FilesystemId, InstalledGuest, MountedById } from "../tree/installed-guest.ts";
 
 const path = "/etc/fstab";
 
-/** A filesystem known by its UUID. */
-export interface FilesystemId {
-  readonly uuid: string;
-  /** As mount(8) takes it: `ext4`, `xfs`, `vfat`. */
-  readonly type: string;
-}
-
-/** A filesystem besides the root, for example of a data disk. */
-export interface MountedById extends FilesystemId {
-  readonly mountPoint: string;
-  /** Default `defaults`. */
-  readonly options?: string;
-}
-
 /** What a new guest's fstab lists. */
-export interface Filesystems {
-  readonly filesystem: FilesystemId;
-  readonly swap?: { readonly uuid: string } | undefined;
-  readonly dataDisks?: readonly MountedById[];
-}
+export type Filesystems = Pick<InstalledGuest, "filesystem" | "swap" | "dataDisks">;
 
 /** A line to be written: the fields of fstab(5), without dump. */
 export interface FstabLine {
@@ -60,7 +43,7 @@ export async function addToFstab(files: RootedFiles, entry: FstabLine): Promise<
 }
 
 /** The text of a new guest's fstab. */
-export function fstab({ filesystem, swap, dataDisks = [] }: Filesystems): string {
+export function fstab({ filesystem, swap, dataDisks }: Filesystems): string {
   const lines: readonly FstabLine[] = [
     { ...byUuid({ ...filesystem, mountPoint: "/" }), pass: passOf(filesystem.type, true) },
     { spec: "proc", mountPoint: "/proc", type: "proc", options: "defaults", pass: 0 },

@@ -3,8 +3,8 @@ import { KnownError } from "../../../host/errors.ts";
 import type { Host } from "../../../host/host.ts";
 import type { RootedFiles } from "../../../host/rooted-files.ts";
 import type { InstanceConsole } from "../../console/serial-console.ts";
-import type { InstalledGuest } from "../../installed-guest.ts";
-import { runInTree } from "../chroot.ts";
+import type { InstalledGuest } from "../../tree/installed-guest.ts";
+import { runInTree } from "../../tree/run-in-tree.ts";
 import { type Kernel, linkedKernel, newestKernel, rootArguments } from "../kernel.ts";
 import type { BootPlan } from "../plan.ts";
 

@@ -3,9 +3,9 @@ import type { Partition } from "../../../devices/partitions/table.ts";
 import { KnownError } from "../../../host/errors.ts";
 import type { Host } from "../../../host/host.ts";
 import type { RootedFiles } from "../../../host/rooted-files.ts";
-import type { InstalledGuest } from "../../installed-guest.ts";
+import type { InstalledGuest } from "../../tree/installed-guest.ts";
 import { addToFstab } from "../../storage/fstab.ts";
-import { runInTree } from "../chroot.ts";
+import { runInTree } from "../../tree/run-in-tree.ts";
 import { espGrubConfig } from "./menu.ts";
 import type { GrubPlatform } from "./platforms.ts";
 

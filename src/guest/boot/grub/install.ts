@@ -1,8 +1,8 @@
 import { espPartition, type Partition, type PartitionTable } from "../../../devices/partitions/table.ts";
 import { KnownError } from "../../../host/errors.ts";
 import type { Host } from "../../../host/host.ts";
-import type { InstalledGuest } from "../../installed-guest.ts";
-import { runInTree } from "../chroot.ts";
+import type { InstalledGuest } from "../../tree/installed-guest.ts";
+import { runInTree } from "../../tree/run-in-tree.ts";
 import { type Kernel, newestKernel } from "../kernel.ts";
 import type { BootPlan } from "../plan.ts";
 import { bootDisk, bootDiskRule, bootDiskRules } from "../../storage/boot-disk.ts";

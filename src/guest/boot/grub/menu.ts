@@ -1,5 +1,5 @@
 import type { InstanceConsole } from "../../console/serial-console.ts";
-import type { InstalledGuest } from "../../installed-guest.ts";
+import type { InstalledGuest } from "../../tree/installed-guest.ts";
 import { type Kernel, rootArguments } from "../kernel.ts";
 
 export interface GrubMenu {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { hookEnvironment } from "../../../../src/guest/hooks/environment.ts";
-import type { InstalledGuest } from "../../../../src/guest/installed-guest.ts";
+import type { InstalledGuest } from "../../../../src/guest/tree/installed-guest.ts";
 import { testConfig } from "../../../fixtures/config.ts";
 import { guestTree } from "../../../fixtures/guest-tree.ts";
 

@@ -1,7 +1,20 @@
-import type { RootDevice } from "../devices/lay-out.ts";
-import type { Host } from "../host/host.ts";
-import { openRoot, type RootedFiles } from "../host/rooted-files.ts";
-import type { FilesystemId, MountedById } from "./storage/fstab.ts";
+import type { RootDevice } from "../../devices/lay-out.ts";
+import type { Host } from "../../host/host.ts";
+import { openRoot, type RootedFiles } from "../../host/rooted-files.ts";
+
+/** A filesystem known by its UUID. */
+export interface FilesystemId {
+  readonly uuid: string;
+  /** As mount(8) takes it, for example `ext4` or `vfat`. */
+  readonly type: string;
+}
+
+/** A filesystem besides the root, for example of a data disk. */
+export interface MountedById extends FilesystemId {
+  readonly mountPoint: string;
+  /** Default `defaults`. */
+  readonly options?: string;
+}
 
 /** A system that was just put on its disk, about to become a guest. Every step of create gets the same one. */
 export interface InstalledGuest {
