@@ -13,7 +13,7 @@ import { openRoot, type RootedFiles } from "../host/rooted-files.ts";
 import { requireTools } from "../host/tools.ts";
 import { toolsFor } from "../host/tools-table.ts";
 import type { RenameRequest } from "../os-api/request.ts";
-import { readFailedImportMark } from "../stream/restore/failed-import.ts";
+import { refuseHiddenTree, refuseMarkedDisk, refuseUnfinished } from "../stream/restore/unfinished.ts";
 import { say } from "./summary.ts";
 
 /**
@@ -26,24 +26,17 @@ export async function rename(host: Host, request: RenameRequest, config: Config)
   const names = { oldName: request.oldName, newName: request.instance.name };
   const addresses = request.instance.nics.flatMap(({ ip }) => ip ?? []);
   await using disk = await attachDisk(host, request.disk);
-  await refuseFailedImport(host, disk);
+  // Ganeti renames after every import, also after one that failed, which it takes for a warning.
+  await refuseMarkedDisk(disk, "rename");
   await using root = await openLayout(host, disk, config);
   if (root === undefined) throw noRoot(disk, "its partition table has no root partition that can be recognised");
   const type = await rootFilesystem(host, disk, root.device);
   await using guest = await mountFilesystem(host, root.device, { type, guestControlled: true });
+  await refuseHiddenTree(disk.path, "rename", guest.path);
   const files = openRoot(guest.path, host);
   const renaming = await host.log.phase("look at the guest", () => planRenaming(host, files, names, addresses));
   await host.log.phase("rename the guest", () => files.editAll(renaming.files));
   await report(host, files, names, renaming);
-}
-
-// Ganeti renames after every import, also after one that failed, which it takes for a warning.
-async function refuseFailedImport(host: Host, disk: Disk): Promise<void> {
-  const reason = await readFailedImportMark(host, disk.device);
-  if (reason === undefined) return;
-  throw new KnownError(`there is no guest on ${disk.path} to rename, because its import failed: ${printable(reason)}`, {
-    hint: "import the instance again (gnt-backup import), or reinstall it",
-  });
 }
 
 /** Types whose root a guest of ours can have; no other driver of the node's kernel is let loose on a guest's disk. */
@@ -51,6 +44,7 @@ const rootTypes = ["ext2", "ext3", "ext4", "xfs", "btrfs"];
 
 async function rootFilesystem(host: Host, disk: Disk, device: string): Promise<string> {
   const probe = await probeFilesystem(host, device);
+  if (probe !== undefined) refuseUnfinished(disk.path, "rename", probe);
   if (probe !== undefined && rootTypes.includes(probe.type)) return probe.type;
   throw noRoot(disk, probe === undefined ? "it holds no filesystem" : `it holds ${printable(probe.type)}`);
 }

@@ -73,6 +73,12 @@ async function recover(host: Host, dead: DeadRun, diskSeconds: number): Promise<
       kept.push({ entry, what, reason: messageOf(error) });
     }
   }
+  for (const entry of entries) {
+    if (entry.kind === "disk")
+      host.log.warn(
+        `the run that wrote to disk ${entry.path} was killed before it had finished: it may hold half a guest`,
+      );
+  }
   if (kept.length === 0) dead.forget();
   else dead.keep(kept.map(({ entry }) => entry).reverse());
   const owner = `run ${String(dead.owner.pid)}, which was killed`;

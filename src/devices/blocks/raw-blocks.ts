@@ -53,6 +53,20 @@ export async function readBlocks(device: string, start: number, length: number):
   }
 }
 
+/** Writes bytes to a device. Throws KnownError when it does not take them. */
+export async function writeBlocks(device: string, start: number, bytes: Buffer): Promise<void> {
+  const file = await open(device, "r+");
+  try {
+    for (let done = 0; done < bytes.length;) {
+      done += (await file.write(bytes, done, bytes.length - done, start + done)).bytesWritten;
+    }
+  } catch (cause) {
+    throw new KnownError(`cannot write to ${device}: ${messageOf(cause)}`, { cause });
+  } finally {
+    await file.close();
+  }
+}
+
 async function readFully(file: FileHandle, device: string, bytes: Buffer, position: number): Promise<void> {
   for (let done = 0; done < bytes.length;) {
     const { bytesRead } = await file.read(bytes, done, bytes.length - done, position + done).catch((cause: unknown) => {

@@ -18,6 +18,7 @@ import { hasSubvolumes } from "../../filesystems/btrfs.ts";
 import type { Extent } from "../../devices/blocks/extents.ts";
 import { freeSpaceOf } from "./free-space.ts";
 import { inspectFilesystem, type Inspection } from "../../filesystems/inspect.ts";
+import { refuseHiddenTree, refuseMarkedDisk, refuseUnfinished } from "../restore/unfinished.ts";
 import type { FilesystemFacts } from "../format/manifest.ts";
 
 /** A disk with one filesystem of the guest, mounted read-only. */
@@ -57,10 +58,11 @@ const serving: ReadonlySet<string> = new Set([partitionTypes.biosBoot, partition
 
 /**
  * Finds out what a disk is and, for a tree, mounts it read-only. Whatever a tar could not carry whole is raw, with the
- * reason. `mayReplay`: the disk is a snapshot, whose journal may be replayed; else nothing is ever written to it.
+ * reason. Throws KnownError for a disk whose import failed or did not finish. `mayReplay`: the disk is a snapshot, whose journal may be replayed; else nothing is ever written to it.
  */
 export async function openContent(host: Host, disk: Disk, mayReplay: boolean): Promise<DiskContent & Owned> {
   await using releases = new ReleaseStack();
+  await refuseMarkedDisk(disk, "export");
   const content = await classify(host, disk, mayReplay, releases);
   const complete = content.kind === "raw" ? { ...content, free: await freeSpaceOf(host, disk) } : content;
   const held = releases.move();
@@ -73,7 +75,8 @@ async function classify(host: Host, disk: Disk, mayReplay: boolean, releases: Re
   if (table === undefined || (table.partitions.length === 0 && whole !== undefined)) {
     if (whole === undefined) return raw("it holds neither a partition table nor a filesystem that is known here");
     if (whole.type === "swap") return { kind: "swap", uuid: whole.uuid, label: whole.label };
-    return await openTree(host, { device: disk.device, type: whole.type, mayReplay }, releases);
+    refuseUnfinished(disk.path, "export", whole);
+    return await openTree(host, { path: disk.path, device: disk.device, type: whole.type, mayReplay }, releases);
   }
   const partition = rootPartition(table);
   const obstacle = tableObstacle(table, partition, whole !== undefined);
@@ -81,7 +84,12 @@ async function classify(host: Host, disk: Disk, mayReplay: boolean, releases: Re
   const mapped = releases.use(await mapPartition(host, disk, partition, table.sectorSize, "loop"));
   const found = await probeFilesystem(host, mapped.device);
   if (found === undefined) return raw("its partition holds no filesystem that is known here");
-  const content = await openTree(host, { device: mapped.device, type: found.type, mayReplay }, releases);
+  refuseUnfinished(disk.path, "export", found);
+  const content = await openTree(
+    host,
+    { path: disk.path, device: mapped.device, type: found.type, mayReplay },
+    releases,
+  );
   return content.kind === "tree" ? { ...content, table, partition } : content;
 }
 
@@ -99,6 +107,8 @@ function tableObstacle(table: PartitionTable, root: Partition | undefined, hasWh
 }
 
 interface Candidate {
+  /** Of the disk, as it was given. */
+  readonly path: string;
   readonly device: string;
   readonly type: string;
   readonly mayReplay: boolean;
@@ -106,7 +116,7 @@ interface Candidate {
 
 async function openTree(
   host: Host,
-  { device, type, mayReplay }: Candidate,
+  { path, device, type, mayReplay }: Candidate,
   releases: ReleaseStack,
 ): Promise<TreeContent | RawContent> {
   requireTools(host, toolsForExport(type));
@@ -122,6 +132,7 @@ async function openTree(
   );
   if (mounted === failed) return raw(`its ${type} cannot be mounted on this node`);
   releases.use(mounted);
+  await refuseHiddenTree(path, "export", mounted.path);
   if (type === "btrfs" && (await hasSubvolumes(host, mounted.path))) {
     await releases[Symbol.asyncDispose]();
     return raw("it has btrfs subvolumes");

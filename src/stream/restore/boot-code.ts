@@ -52,6 +52,8 @@ export async function restoreBootArea(
   const gap = table.style === "gpt" ? 2 * table.sectorSize + 128 * 128 : table.sectorSize;
   await using writer = await openDiskWriter(host, disk.device, { start: 0, end });
   await writer.zero(gap, end - gap);
-  await writer.write(0, bootArea.subarray(0, 440));
+  const code = Buffer.alloc(440);
+  bootArea.copy(code);
+  await writer.write(0, code);
   if (bootArea.length > gap) await writer.write(gap, bootArea.subarray(gap));
 }

@@ -2,12 +2,20 @@ import { mountFilesystem, type MountedFilesystem } from "../../devices/attach/mo
 import { abandonFilesystem } from "../../filesystems/shut-down.ts";
 import { type Owned, ReleaseStack } from "../../host/disposal.ts";
 import type { Host } from "../../host/host.ts";
+import { type HiddenTree, hideTree } from "./hidden-tree.ts";
+
+/** A filesystem that was just made for a backup, mounted. */
+export interface RestoredMount extends MountedFilesystem, Owned {
+  /** Where its tree is unpacked. */
+  readonly tree: HiddenTree;
+}
 
 /** Mounts a filesystem that was just made for a backup. Its release may be called early, and does nothing then. */
-export async function mountRestored(host: Host, device: string, type: string): Promise<MountedFilesystem & Owned> {
+export async function mountRestored(host: Host, device: string, type: string): Promise<RestoredMount> {
   await using releases = new ReleaseStack();
   const mounted = releases.use(await mountFilesystem(host, device, { type, guestControlled: true, fresh: true }));
   releases.use(abandonFilesystem(host, mounted.path));
+  const tree = await hideTree(host, mounted);
   const held = releases.move();
-  return { ...mounted, [Symbol.asyncDispose]: () => held[Symbol.asyncDispose]() };
+  return { ...mounted, tree, [Symbol.asyncDispose]: () => held[Symbol.asyncDispose]() };
 }

@@ -2,8 +2,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { Config } from "../../config/config.ts";
 import type { Disk } from "../../devices/disk.ts";
+import { setLabel } from "../../filesystems/label.ts";
 import { makeFilesystem } from "../../filesystems/make.ts";
 import { layOutDisk } from "../../devices/lay-out.ts";
+import { readBlocks, writeBlocks } from "../../devices/blocks/raw-blocks.ts";
 import { syncFile } from "../../devices/blocks/sync.ts";
 import { confinedRoot, startConfined, type Target } from "../../host/confined.ts";
 import { ReleaseStack } from "../../host/disposal.ts";
@@ -11,9 +13,11 @@ import type { Host } from "../../host/host.ts";
 import { openRoot } from "../../host/rooted-files.ts";
 import { coalescing, streamSink } from "../pipe/byte-sink.ts";
 import { createDumpScanner } from "../format/dump-scanner.ts";
+import { beginImport, markUnfinishedImport } from "./failed-import.ts";
 import { mountRestored } from "./mount-restored.ts";
 import { bareId } from "./restore-plan.ts";
 import type { RestoredGuest } from "./restored-guest.ts";
+import { unfinishedLabel } from "./unfinished.ts";
 import { removeNetworkRules } from "../../guest/storage/rewrite-references.ts";
 
 /**
@@ -27,23 +31,37 @@ export async function restoreDump(
   config: Config,
 ): Promise<RestoredGuest> {
   await using releases = new ReleaseStack();
-  const root = releases.use(await layOutDisk(host, disk, config));
+  await beginImport(disk);
+  const root = releases.use(await layOutDisk(host, disk, { ...config, partitionMapper: "loop" }));
+  const table = root.table === undefined ? undefined : await holdBackTable(disk);
   const { filesystem: type, suite } = config;
-  const { uuid } = await makeFilesystem(host, root.device, { type, suite });
+  const { uuid } = await makeFilesystem(host, root.device, { type, suite, label: unfinishedLabel });
   const mounted = releases.use(await mountRestored(host, root.device, type));
-  await host.log.phase("restore the dump", () => runRestore(host, mounted, chunks));
-  const guest = openRoot(mounted.path, host);
+  await host.log.phase("restore the dump", () => runRestore(host, mounted.tree, chunks));
+  const guest = openRoot(mounted.tree.path, host);
   await removeNetworkRules(host, guest);
   const held = releases.move();
   return {
     guest,
     devices: { root: { uuid, type }, tableId: root.table === undefined ? undefined : bareId(root.table.id) },
     async finish() {
+      await mounted.tree.reveal();
+      await mounted[Symbol.asyncDispose]();
+      await table?.writeBack();
+      await syncFile(root.device);
+      await setLabel(host, root.device, type, "");
       await held[Symbol.asyncDispose]();
       await syncFile(disk.device);
     },
     [Symbol.asyncDispose]: () => held[Symbol.asyncDispose](),
   };
+}
+
+// Without its first sector a table is none: the disk's says that the import did not finish, until it did.
+async function holdBackTable({ device }: Disk): Promise<{ writeBack(): Promise<void> }> {
+  const sector = await readBlocks(device, 0, 512);
+  await markUnfinishedImport(device);
+  return { writeBack: () => writeBlocks(device, 0, sector) };
 }
 
 async function runRestore(host: Host, target: Target, chunks: AsyncIterable<Buffer>): Promise<void> {

@@ -4,6 +4,7 @@ import { wipeSignatures } from "../../devices/blocks/wipe.ts";
 import type { Disk } from "../../devices/disk.ts";
 import { mapPartition } from "../../devices/partitions/map.ts";
 import { restorePartitionTable } from "../../devices/partitions/table.ts";
+import { isSettable, setLabel } from "../../filesystems/label.ts";
 import { giveBtrfsUuid, isUuidTaken, recreateFilesystem } from "../../filesystems/recreate.ts";
 import { mendExtlinux } from "../../guest/boot/extlinux/moved.ts";
 import { removeNetworkRules, rewriteIdentifiers } from "../../guest/storage/rewrite-references.ts";
@@ -16,9 +17,11 @@ import type { StreamReader } from "../format/stream-reader.ts";
 import { applyInodeFlags, prepareEmptyFiles } from "../tree/inode-flags.ts";
 import { unpackTree } from "../tree/unpack-tree.ts";
 import { type Identifiers, renameInImage, restoreBootArea, writeBootBlock } from "./boot-code.ts";
+import { beginImport } from "./failed-import.ts";
 import { type MembersBeforeTree, receiveBeforeTree, unexpected } from "./members-before-tree.ts";
 import { mountRestored } from "./mount-restored.ts";
 import type { RestorePlan } from "./restore-plan.ts";
+import { unfinishedLabel } from "./unfinished.ts";
 import type { RestoredGuest } from "./restored-guest.ts";
 
 /** What the steps of restoring a tree share. */
@@ -33,7 +36,8 @@ interface Restoring extends MembersBeforeTree {
 
 /**
  * Restores a tree and what boots it: the files are on the disk and the checksum was compared when this returns. The
- * partition table and the boot code are written by `finish`: until then the disk has no table, however this run ends.
+ * partition table and the boot code are written by `finish`, the filesystem's label last of all: until then the disk says
+ * that its import did not finish, and holds no guest that could start, however this run ends.
  */
 export async function restoreTree(
   host: Host,
@@ -43,7 +47,7 @@ export async function restoreTree(
 ): Promise<RestoredGuest> {
   const { filesystem, used } = reader.manifest;
   if (filesystem === undefined || used === undefined) throw new Error("the manifest has no tree");
-  await wipeSignatures(disk.device, disk.sizeBytes);
+  await beginImport(disk);
   const received = await receiveBeforeTree(host, disk, reader, plan);
   const facts = await chooseUuid(host, filesystem, plan.newIdentifiers);
   const identifiers = [...plan.identifiers, ...changedUuid(filesystem, facts)];
@@ -53,10 +57,10 @@ export async function restoreTree(
   const root = releases.use(await mapTree(restoring));
   const deviceBytes = plan.tree.end - plan.tree.start;
   await wipeSignatures(root.device, deviceBytes);
-  const madeUuid = await recreateFilesystem(host, root.device, facts, { ...used, deviceBytes });
+  const madeUuid = await recreateFilesystem(host, root.device, unfinished(facts), { ...used, deviceBytes });
   const mounted = releases.use(await mountRestored(host, root.device, facts.type));
-  await host.log.phase(`restore ${facts.type} with its files`, () => receiveFiles(restoring, mounted, reader));
-  const guest = openRoot(mounted.path, host);
+  await host.log.phase(`restore ${facts.type} with its files`, () => receiveFiles(restoring, mounted.tree, reader));
+  const guest = openRoot(mounted.tree.path, host);
   await removeNetworkRules(host, guest);
   await rewriteIdentifiers(host, guest, { identifiers });
   const held = releases.move();
@@ -64,11 +68,13 @@ export async function restoreTree(
     guest,
     devices: {},
     async finish() {
+      await mounted.tree.reveal();
       await applyInodeFlags(host, mounted, restoring.flags);
       await mounted[Symbol.asyncDispose]();
       await finishFilesystem(restoring, root.device, madeUuid);
       await held[Symbol.asyncDispose]();
       await finishDisk(restoring);
+      await finishLabel(restoring);
     },
     [Symbol.asyncDispose]: () => held[Symbol.asyncDispose](),
   };
@@ -106,6 +112,18 @@ async function finishFilesystem({ host, facts, bootBlock }: Restoring, device: s
   if (bootBlock === undefined) return;
   await writeBootBlock(host, device, facts, bootBlock);
   if (facts.type.startsWith("ext")) await mendExtlinux(host, device);
+}
+
+function unfinished(facts: FilesystemFacts): FilesystemFacts {
+  return isSettable(facts.type, facts.label) ? { ...facts, label: unfinishedLabel } : facts;
+}
+
+// The last of all: until then the filesystem says that its import did not finish.
+async function finishLabel(restoring: Restoring): Promise<void> {
+  const { host, facts } = restoring;
+  if (unfinished(facts).label === facts.label) return;
+  await using root = await mapTree(restoring);
+  await setLabel(host, root.device, facts.type, facts.label);
 }
 
 // The table and the boot code come last: with them it is a guest's disk.

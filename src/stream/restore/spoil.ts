@@ -5,14 +5,15 @@ import type { Owned } from "../../host/disposal.ts";
 import { messageOf } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
 import { MissingToolsError } from "../../host/tools.ts";
-import { markFailedImport } from "./failed-import.ts";
+import { markFailedImport, markRefusedImport } from "./failed-import.ts";
 import { ImportRefusal } from "./refusal.ts";
 
 /** A disk that is wiped on the way out, see {@link spoilUnlessKept}. */
 export interface SpoiledDisk extends Owned {
   /** Further places, in bytes of the disk, where something that mounts may stand. */
   includes(extents: readonly Extent[]): void;
-  /** Takes what ended the import: the mark says it. What speaks only against this disk or node lets it be. */
+  /** Takes what ended the import: the mark says it. What speaks only against this disk
+   * or node lets it be, and is written to it only when it is blank. */
   because(error: unknown): void;
   /** The disk is to stay as it is. */
   keep(): void;
@@ -25,22 +26,33 @@ export interface SpoiledDisk extends Owned {
 export function spoilUnlessKept(host: Host, disk: Disk): SpoiledDisk {
   const partitions: Extent[] = [];
   let isKept = false;
+  let isRefused = false;
   let reason = "it did not come to an end";
   return {
     includes: (extents) => {
       partitions.push(...extents);
     },
     because: (error) => {
-      isKept = error instanceof ImportRefusal || error instanceof MissingToolsError;
+      isRefused = error instanceof ImportRefusal || error instanceof MissingToolsError;
       reason = messageOf(error);
     },
     keep: () => {
       isKept = true;
     },
     async [Symbol.asyncDispose]() {
-      if (!isKept) await spoil(host, disk, partitions, reason);
+      if (isKept) return;
+      if (isRefused) await tell(host, disk, reason);
+      else await spoil(host, disk, partitions, reason);
     },
   };
+}
+
+async function tell(host: Host, disk: Disk, reason: string): Promise<void> {
+  try {
+    await markRefusedImport(disk, reason);
+  } catch (error) {
+    host.log.debug(`the disk cannot say that its import was refused: ${messageOf(error)}`);
+  }
 }
 
 async function spoil(host: Host, disk: Disk, partitions: readonly Extent[], reason: string): Promise<void> {
