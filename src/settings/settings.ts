@@ -39,11 +39,6 @@ export function settingOf(name: SettingName): Setting & { readonly key: SettingK
   return settings[name];
 }
 
-/** Whether a setting has this name. */
-export function isSettingName(name: string): name is SettingName {
-  return Object.hasOwn(settings, name);
-}
-
 /** What a setting is when nobody sets it. */
 export function defaultOf(name: SettingName, facts: DefaultFacts): string {
   const value = settingOf(name).default;
@@ -74,13 +69,3 @@ export function variableOfParameter(parameter: string): string {
 export const shapingSettings: readonly SettingName[] = settingNames.filter(
   (name) => settingOf(name).shapesSystem === true,
 );
-
-/** The values of {@link shapingSettings} by key. */
-export function shapingValues(config: SettingValues): Readonly<Partial<SettingValues>> {
-  return Object.fromEntries(
-    shapingSettings.map((name) => {
-      const { key } = settingOf(name);
-      return [key, config[key]];
-    }),
-  );
-}

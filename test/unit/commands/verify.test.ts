@@ -1,8 +1,13 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { verify } from "../../../src/commands/verify.ts";
+import { KnownError } from "../../../src/host/errors.ts";
+import type { Host } from "../../../src/host/host.ts";
+import { createLog } from "../../../src/host/log.ts";
 import type { VerifyRequest } from "../../../src/os-api/request.ts";
+import { osParameters } from "../../../src/settings/settings.ts";
 import { temporaryDirectory, testHost } from "../../fixtures/test-host.ts";
 
 async function check(osParameters: Readonly<Record<string, string>>, list = "filesystem The type.\n"): Promise<string> {
@@ -78,7 +83,7 @@ describe("verify", () => {
     ["MIRROR", "http://mirror.example.com/a%20b", "a value with % makes gnt-backup export fail"],
     ["EXTRA_PKGS", "vim\n less", "blanks at the beginning or end of a line"],
     ["EXTRA_PKGS", "vim\n;less", "begins with # or ;"],
-    ["EXTRA_PKGS", "vim\r\nless", "a carriage return"],
+    ["EXTRA_PKGS", "vim\r\nless", "control characters but newlines"],
     ["EXTRA_PKGS", "vim\n", "newlines at both ends"],
   ])("refuses what Ganeti cannot keep: %s=%j", async (name, value, reason) => {
     await expect(check({ [name]: value })).rejects.toThrow(reason);
@@ -88,4 +93,28 @@ describe("verify", () => {
     const failure = check({ EXTRA_PKGS: "x".repeat(110_000) });
     await expect(failure).rejects.toThrow(/^EXTRA_PKGS="x{150,200}\.\.\. .*: expected at most 100000 characters$/);
   });
+
+  it("accepts or refuses whatever is given, in words of its own", async () => {
+    const names = [...osParameters.map(({ variable }) => variable.slice("OSP_".length)), "UNKNOWN", "__PROTO__", ""];
+    const text = fc.oneof(
+      fc.string({ unit: "binary", maxLength: 40 }),
+      fc.constantFrom("ext4", "none", "gpt", "grub", "extlinux", "sid", "vim;less", "%", "$(reboot)", "../..", "-x"),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.dictionary(fc.constantFrom(...names), text, { maxKeys: 9 }), async (osParameters) => {
+        const error: unknown = await verifyQuietly(osParameters).catch((thrown: unknown) => thrown);
+        if (error === undefined) return;
+        expect(error).toBeInstanceOf(KnownError);
+        for (const line of (error as KnownError).message.split("\n")) expect(line).toMatch(/^\P{Cc}+ \P{Cc}+$/u);
+      }),
+      { numRuns: 2000 },
+    );
+  });
 });
+
+/** Without a directory of its own: 2,000 of them take longer than what is tested. */
+async function verifyQuietly(osParameters: Readonly<Record<string, string>>): Promise<void> {
+  const host = { log: createLog({ write: () => undefined }) } as unknown as Host;
+  const request = { action: "verify", apiVersion: 20, debug: false, variant: undefined, environment: {} } as const;
+  await verify(host, { ...request, osParameters }, { osDir: "/nonexistent" });
+}
