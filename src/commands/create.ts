@@ -16,6 +16,7 @@ import { KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import type { Installation } from "../host/installation.ts";
 import { requireTools } from "../host/tools.ts";
+import { toolsFor } from "../host/tools-table.ts";
 import type { CreateRequest } from "../os-api/request.ts";
 import { acquireSystem, type SystemSource } from "../system-image/acquire.ts";
 import { toolsForCreate } from "./disk-tools.ts";
@@ -36,7 +37,7 @@ interface Order {
  * KnownError; a disk that was begun is then partly written, and nothing else is left.
  */
 export async function create(host: Host, request: CreateRequest, config: Config, place: Installation): Promise<void> {
-  requireTools(host, toolsForCreate(config, request));
+  requireTools(host, [...toolsForCreate(config, request), ...toolsFor("hostKeys")]);
   const boot = planBoot(config, request.instance);
   const origin = await install(host, { request, config, osDir: place.osDir }, boot);
   // A signal cuts the release short: nobody knows whether all was written.

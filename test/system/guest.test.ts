@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { makeFilesystem } from "../../src/filesystems/make.ts";
@@ -131,6 +131,14 @@ describe("a configured guest", () => {
     tree = sh("mktemp -d");
     sh('tar -x -C "$1" -f "$2"', tree, bootstrappedTar());
     const host = { ...testHostOfSuite(tree) };
+    // Stands for dropbear-bin's: the options are those that dropbearkey(1) has.
+    const dropbearkey = '#!/bin/sh\necho "$*" >"/etc/dropbear/dropbear_$2_host_key"; echo "Fingerprint: SHA256:$2"\n';
+    for (const [path, text] of [
+      ["usr/sbin/dropbear", ""],
+      ["usr/bin/dropbearkey", dropbearkey],
+    ] as const) {
+      writeFileSync(join(tree, path), text, { mode: 0o755 });
+    }
     const guest = {
       files: openRoot(tree),
       filesystem: { uuid: "11111111-2222-3333-4444-555555555555", type: "ext4" },
@@ -167,6 +175,13 @@ describe("a configured guest", () => {
     expect(readFileSync(join(tree, "etc/systemd/system/serial-getty@ttyS0.service.d/speed.conf"), "utf8")).toContain(
       "115200",
     );
+  });
+
+  test("has keys for dropbear, made by its own dropbearkey", () => {
+    const made = (type: string): string => readFileSync(join(tree, `etc/dropbear/dropbear_${type}_host_key`), "utf8");
+    expect(made("ed25519")).toBe("-t ed25519 -f /etc/dropbear/dropbear_ed25519_host_key\n");
+    expect(made("rsa")).toBe("-t rsa -s 3072 -f /etc/dropbear/dropbear_rsa_host_key\n");
+    expect(statSync(join(tree, "etc/dropbear/dropbear_rsa_host_key")).mode & 0o777).toBe(0o600);
   });
 
   test("mounts what its fstab lists", () => {

@@ -8,9 +8,9 @@ import { testConfig } from "../../fixtures/config.ts";
 import { testHost } from "../../fixtures/test-host.ts";
 
 test.each([
-  ["ext4", ["sync", "losetup", "blkdiscard", "mke2fs", "sfdisk", "mkswap"]],
-  ["xfs", ["sync", "losetup", "blkdiscard", "mkfs.xfs", "sfdisk", "mkswap"]],
-  ["btrfs", ["sync", "losetup", "blkdiscard", "mkfs.btrfs", "sfdisk", "mkswap"]],
+  ["ext4", ["sync", "losetup", "blkdiscard", "mke2fs", "sfdisk", "mkswap", "ssh-keygen"]],
+  ["xfs", ["sync", "losetup", "blkdiscard", "mkfs.xfs", "sfdisk", "mkswap", "ssh-keygen"]],
+  ["btrfs", ["sync", "losetup", "blkdiscard", "mkfs.btrfs", "sfdisk", "mkswap", "ssh-keygen"]],
 ] as const)("names all tools that are missing for %s before it looks at a disk", async (filesystem, tools) => {
   const host = testHost({ path: "/nonexistent" });
   const request = parseRequest("create", ["-i", "host1", "-b", "/dev/nodisk", "-s", "/dev/noswap"], {});
