@@ -23,7 +23,9 @@ test.runIf(hasKeygen)("gives a guest with openssh-server keys of its own and log
     expect(guest.text(`etc/ssh/ssh_host_${type}_key.pub`)).toMatch(/ root@web\.example\.com\n$/);
     const digest = /SHA256:\S{43}/.exec(keygen("-l", "-f", `${file}.pub`))?.[0] ?? "none";
     expect(host.logged()).toContain(`SSH host key ${digest} (`);
-    expect(keygen("-y", "-f", file).trim().split(" ")[1]).toBe(guest.text(`etc/ssh/ssh_host_${type}_key.pub`).split(" ")[1]);
+    expect(keygen("-y", "-f", file).trim().split(" ")[1]).toBe(
+      guest.text(`etc/ssh/ssh_host_${type}_key.pub`).split(" ")[1],
+    );
   }
   expect(await guest.files.list("/")).toEqual(["etc", "usr"]);
 });
