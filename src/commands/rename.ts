@@ -13,7 +13,7 @@ import { openRoot, type RootedFiles } from "../host/rooted-files.ts";
 import { requireTools } from "../host/tools.ts";
 import { toolsFor } from "../host/tools-table.ts";
 import type { RenameRequest } from "../os-api/request.ts";
-import { refuseHiddenTree, refuseMarkedDisk, refuseUnfinished } from "../stream/restore/unfinished.ts";
+import { refuseHiddenTree, refuseMarkedDisk, refuseUnfinished } from "../stream/format/unfinished.ts";
 import { say } from "./summary.ts";
 
 /**

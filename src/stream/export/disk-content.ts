@@ -18,7 +18,7 @@ import { hasSubvolumes } from "../../filesystems/btrfs.ts";
 import type { Extent } from "../../devices/blocks/extents.ts";
 import { freeSpaceOf } from "./free-space.ts";
 import { inspectFilesystem, type Inspection } from "../../filesystems/inspect.ts";
-import { refuseHiddenTree, refuseMarkedDisk, refuseUnfinished } from "../restore/unfinished.ts";
+import { refuseHiddenTree, refuseMarkedDisk, refuseUnfinished } from "../format/unfinished.ts";
 import type { FilesystemFacts } from "../format/manifest.ts";
 
 /** A disk with one filesystem of the guest, mounted read-only. */

@@ -13,11 +13,11 @@ import type { Host } from "../../host/host.ts";
 import { openRoot } from "../../host/rooted-files.ts";
 import { coalescing, streamSink } from "../pipe/byte-sink.ts";
 import { createDumpScanner } from "../format/dump-scanner.ts";
-import { beginImport, markUnfinishedImport } from "./failed-import.ts";
+import { beginImport, markUnfinishedImport } from "../format/import-mark.ts";
 import { mountRestored } from "./mount-restored.ts";
 import { bareId } from "./restore-plan.ts";
 import type { RestoredGuest } from "./restored-guest.ts";
-import { unfinishedLabel } from "./unfinished.ts";
+import { unfinishedLabel } from "../format/unfinished.ts";
 import { removeNetworkRules } from "../../guest/storage/rewrite-references.ts";
 
 /**

@@ -4,7 +4,7 @@ import { makeSwap } from "../../filesystems/swap.ts";
 import type { Host } from "../../host/host.ts";
 import { openDiskWriter } from "../../devices/blocks/disk-writer.ts";
 import { pieceLimit } from "../../devices/blocks/raw-blocks.ts";
-import { beginImport, headBytes } from "./failed-import.ts";
+import { beginImport, headBytes } from "../format/import-mark.ts";
 import { tooSmall } from "./restore-plan.ts";
 import { damaged, printable, type StreamReader } from "../format/stream-reader.ts";
 

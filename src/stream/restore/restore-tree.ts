@@ -17,11 +17,11 @@ import type { StreamReader } from "../format/stream-reader.ts";
 import { applyInodeFlags, prepareEmptyFiles } from "../tree/inode-flags.ts";
 import { unpackTree } from "../tree/unpack-tree.ts";
 import { type Identifiers, renameInImage, restoreBootArea, writeBootBlock } from "./boot-code.ts";
-import { beginImport } from "./failed-import.ts";
+import { beginImport } from "../format/import-mark.ts";
 import { type MembersBeforeTree, receiveBeforeTree, unexpected } from "./members-before-tree.ts";
 import { mountRestored } from "./mount-restored.ts";
 import type { RestorePlan } from "./restore-plan.ts";
-import { unfinishedLabel } from "./unfinished.ts";
+import { unfinishedLabel } from "../format/unfinished.ts";
 import type { RestoredGuest } from "./restored-guest.ts";
 
 /** What the steps of restoring a tree share. */

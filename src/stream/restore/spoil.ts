@@ -5,7 +5,7 @@ import type { Owned } from "../../host/disposal.ts";
 import { messageOf } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
 import { MissingToolsError } from "../../host/tools.ts";
-import { markFailedImport, markRefusedImport } from "./failed-import.ts";
+import { markFailedImport, markRefusedImport } from "../format/import-mark.ts";
 import { ImportRefusal } from "./refusal.ts";
 
 /** A disk that is wiped on the way out, see {@link spoilUnlessKept}. */

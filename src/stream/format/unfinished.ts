@@ -2,7 +2,7 @@ import { readdir } from "node:fs/promises";
 import type { Disk } from "../../devices/disk.ts";
 import type { Probe } from "../../filesystems/make.ts";
 import { KnownError } from "../../host/errors.ts";
-import { readImportMark, unfinishedWords } from "./failed-import.ts";
+import { readImportMark, unfinishedWords } from "./import-mark.ts";
 
 /** Label of a filesystem whose import did not finish: 12 bytes are the most that xfs takes. */
 export const unfinishedLabel = "half-import";
