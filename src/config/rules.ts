@@ -35,7 +35,7 @@ export const rules: readonly Rule[] = [
     names: ["BOOTLOADER", "OSP_FILESYSTEM"],
     problem: ({ bootloader, filesystem }) =>
       bootloader === "extlinux" && !filesystem.startsWith("ext")
-        ? `BOOTLOADER=extlinux cannot read ${filesystem}: set BOOTLOADER=grub`
+        ? `BOOTLOADER=extlinux cannot read ${filesystem} as mkfs makes it today: set BOOTLOADER=grub`
         : undefined,
   },
   {

@@ -10,11 +10,12 @@ interface BootDisk {
   readonly sectorSize: number;
 }
 
-type BootLayout = Pick<Config, "partitionStyle" | "filesystem" | "arch">;
+type BootLayout = Pick<Config, "partitionStyle">;
 
 /**
  * Whether the guest can start from this disk as planned; to be called before the disk is touched. Throws KnownError for
- * what cannot work, and warns of what probably does not.
+ * what cannot work, and warns of what probably does not. Settings that do not go together are refused with the settings
+ * already (config/rules.ts).
  */
 export function checkBoot(host: Host, plan: BootPlan, layout: BootLayout, disk: BootDisk): void {
   if (plan.loader !== "none") refuseImpossible(host, plan, layout, disk);
@@ -27,17 +28,11 @@ function refuseImpossible(
   layout: BootLayout,
   disk: BootDisk,
 ): void {
-  if (layout.partitionStyle === "none") {
-    throw new KnownError(`BOOTLOADER=${loader} needs a partition table: PARTITION_STYLE=none leaves no room for it`, {
-      hint: "set PARTITION_STYLE to msdos or gpt, or BOOTLOADER=none for a kernel of the node, pygrub or pvgrub",
-    });
-  }
   if (kernel === undefined) {
     throw new KnownError(`BOOTLOADER=${loader} has nothing to start with KERNEL=none`, {
       hint: "set KERNEL=auto, or BOOTLOADER=none",
     });
   }
-  if (loader === "extlinux") refuseExtlinux(layout);
   const needsBios = loader === "extlinux" || platforms.every(({ efiFile }) => efiFile === undefined);
   if (needsBios && disk.sectorSize !== 512) {
     throw new KnownError(`a BIOS cannot start from a disk with sectors of ${String(disk.sectorSize)} bytes`, {
@@ -47,12 +42,4 @@ function refuseImpossible(
   if (loader === "grub" && layout.partitionStyle === "gpt") {
     requireTools(host, toolsFor("espImage"));
   }
-}
-
-function refuseExtlinux(config: BootLayout): void {
-  const other = (reason: string): KnownError =>
-    new KnownError(`BOOTLOADER=extlinux ${reason}`, { hint: "set BOOTLOADER=grub" });
-  if (!["amd64", "i386"].includes(config.arch)) throw other(`does not exist for ${config.arch}`);
-  if (config.partitionStyle === "gpt") throw other("is installed on msdos disks only");
-  if (!config.filesystem.startsWith("ext")) throw other(`cannot read ${config.filesystem} as mkfs makes it today`);
 }

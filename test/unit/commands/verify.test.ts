@@ -74,7 +74,7 @@ describe("verify", () => {
 
   it("refuses parameters that do not go together, and looks at none that was not given", async () => {
     await expect(check({ BOOTLOADER: "extlinux", FILESYSTEM: "xfs" })).rejects.toThrow(
-      "BOOTLOADER=extlinux cannot read xfs: set BOOTLOADER=grub (BOOTLOADER: OS parameter bootloader; OSP_FILESYSTEM: OS parameter filesystem)",
+      "BOOTLOADER=extlinux cannot read xfs as mkfs makes it today: set BOOTLOADER=grub (BOOTLOADER: OS parameter bootloader; OSP_FILESYSTEM: OS parameter filesystem)",
     );
     expect(await check({ BOOTLOADER: "extlinux" })).toBe("");
   });

@@ -130,17 +130,7 @@ describe("before the disk is touched", () => {
   const kvm = instance("kvm", { ...paravirtual, kernel_path: "" });
 
   test.each([
-    [
-      "a boot loader on a disk without partitions",
-      { bootloader: "grub", partitionStyle: "none" },
-      disk,
-      /needs a partition table/,
-    ],
     ["a boot loader without a kernel", { bootloader: "grub", kernel: "none" }, disk, /nothing to start/],
-    ["extlinux on xfs", { bootloader: "extlinux", filesystem: "xfs" }, disk, /cannot read xfs/],
-    ["extlinux on btrfs", { bootloader: "extlinux", filesystem: "btrfs" }, disk, /cannot read btrfs/],
-    ["extlinux on gpt", { bootloader: "extlinux", partitionStyle: "gpt" }, disk, /msdos disks only/],
-    ["extlinux on arm64", { bootloader: "extlinux", arch: "arm64" }, disk, /does not exist for arm64/],
     ["a BIOS on sectors of 4096 bytes", { bootloader: "grub" }, { sectorSize: 4096 }, /BIOS cannot start/],
   ] as const)("%s is refused", (_, changes, onDisk, message) => {
     expect(() => {
