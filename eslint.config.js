@@ -21,6 +21,18 @@ const wholeZod = {
   selector: "ImportDeclaration[source.value='zod/mini'] ImportSpecifier[imported.name='z']",
   message: 'Write: import * as z from "zod/mini".',
 };
+// Hints are formed alike: `hint: give the instance a larger disk`. A setting or a name may come first.
+const hintText = ["Literal", "ConditionalExpression > Literal"].flatMap((path) => [
+  `Property[key.name='hint'] > ${path}[value=/^[A-Z][a-z]|[.]$/]`,
+]);
+const hintTemplate = ["TemplateLiteral", "ConditionalExpression > TemplateLiteral"].flatMap((path) => [
+  `Property[key.name='hint'] > ${path} > TemplateElement:first-child[value.raw=/^[A-Z][a-z]/]`,
+  `Property[key.name='hint'] > ${path} > TemplateElement[tail=true][value.raw=/[.]$/]`,
+]);
+const unlikeHints = {
+  selector: [...hintText, ...hintTemplate].join(", "),
+  message: "A hint begins in lower case and ends without a full stop.",
+};
 const sources = ["src/**/*.ts", "bin/**/*.ts"];
 
 export default defineConfig(
@@ -48,7 +60,7 @@ export default defineConfig(
     files: sources,
     rules: {
       "no-console": "error",
-      "no-restricted-syntax": ["error", sinceNode20, wholeZod],
+      "no-restricted-syntax": ["error", sinceNode20, wholeZod, unlikeHints],
       "no-restricted-properties": ["error", exit, environment],
       "no-restricted-imports": [
         "error",

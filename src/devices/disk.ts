@@ -104,7 +104,7 @@ async function resolveDisk(path: string): Promise<string> {
   } catch (error) {
     if (!hasCode(error, "ENOENT", "ENOTDIR", "ELOOP", "EACCES")) throw error;
     throw new KnownError(`disk ${path} cannot be found: ${messageOf(error)}`, {
-      hint: "Activate the instance's disks (gnt-instance activate-disks) or correct the path.",
+      hint: "activate the instance's disks (gnt-instance activate-disks) or correct the path",
       cause: error,
     });
   }
@@ -130,7 +130,7 @@ async function lockDisk(host: Host, path: string, identity: DiskIdentity, waitSe
     (await acquireLock(host, lockPath, { waitSeconds: 0 })) ?? (await waitForLock(host, path, lockPath, waitSeconds));
   if (lock !== undefined) return lock;
   throw new KnownError(`another run is working on disk ${path}`, {
-    hint: `Wait for it to end; fuser -v ${lockPath} names it.`,
+    hint: `wait for it to end; fuser -v ${lockPath} names it`,
   });
 }
 

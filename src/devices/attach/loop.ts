@@ -88,7 +88,7 @@ export async function detachLoop(host: Host, state: LoopState, seconds = release
   const gone = await retryFor(seconds, async () => ((await isStill(host, state)) ? undefined : true));
   if (gone === true) return true;
   throw new KnownError(`loop device ${state.device} on ${state.backing} is still held${describeUsers(state.device)}`, {
-    hint: `It vanishes when its last user closes it; else: losetup --detach ${state.device}`,
+    hint: `it vanishes when its last user closes it; else: losetup --detach ${state.device}`,
   });
 }
 

@@ -124,7 +124,7 @@ export async function unmountBelow(host: Host, path: string, seconds = unmountSe
   throw new KnownError(
     `${stuck.mountPoint} cannot be unmounted: ${holders.length === 0 ? "it is busy" : `held by ${holders.join(", ")}`}`,
     {
-      hint: `End what holds it, then: umount ${stuck.mountPoint}`,
+      hint: `end what holds it, then: umount ${stuck.mountPoint}`,
     },
   );
 }

@@ -111,7 +111,7 @@ export function isHeldExclusively(device: string): boolean {
     if (hasCode(error, "EBUSY")) return true;
     // EROFS, EMEDIUMTYPE: a DRBD device that is not primary here.
     throw new KnownError(`cannot open ${device}: ${messageOf(error)}`, {
-      hint: "Is it active, and primary, on this node? (gnt-instance activate-disks)",
+      hint: "make sure that it is active, and primary, on this node (gnt-instance activate-disks)",
       cause: error,
     });
   }

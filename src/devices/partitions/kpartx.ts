@@ -93,7 +93,7 @@ export async function unmapPartitions(host: Host, disk: string, seconds = releas
   throw new KnownError(
     `partition map ${stuck.name} on ${disk} is still held${describeUsers(`/dev/mapper/${stuck.name}`)}`,
     {
-      hint: `End what holds it, then: dmsetup remove ${stuck.name}`,
+      hint: `end what holds it, then: dmsetup remove ${stuck.name}`,
     },
   );
 }

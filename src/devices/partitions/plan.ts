@@ -70,7 +70,7 @@ export function planPartitions(geometry: Geometry, options: PlanOptions): Partit
   if (root === undefined || root.sectors * geometry.sectorSize < smallestRootBytes) {
     throw new KnownError(
       `the disk of ${mebibytes(geometry.sizeBytes)} is too small for a ${options.style} table with partitions aligned to ${String(options.alignment)} sectors`,
-      { hint: "Make the disk larger, or choose PARTITION_STYLE=none." },
+      { hint: "make the disk larger, or choose PARTITION_STYLE=none" },
     );
   }
   return plan;
@@ -82,7 +82,7 @@ function planMsdos({ sizeBytes, sectorSize }: Geometry, { alignment, bootLoader 
     throw new KnownError(
       `a partition alignment of ${String(alignment)} sectors leaves ${String(gap)} bytes before the partition, too little for grub`,
       {
-        hint: "PARTITION_ALIGNMENT=2048 leaves 1 MiB.",
+        hint: "PARTITION_ALIGNMENT=2048 leaves 1 MiB",
       },
     );
   }
