@@ -1,16 +1,9 @@
 import type { Config } from "../config/config.ts";
+import { type FilesystemType, familyOf } from "../filesystems/families.ts";
 import type { Tool } from "../host/tools.ts";
 import { type Need, toolsFor } from "../host/tools-table.ts";
 import type { CreateRequest, ImportRequest } from "../os-api/request.ts";
 import type { Manifest } from "../stream/format/manifest.ts";
-
-const filesystemNeeds: Readonly<Record<Config["filesystem"], Need>> = {
-  ext2: "ext",
-  ext3: "ext",
-  ext4: "ext",
-  xfs: "xfs",
-  btrfs: "btrfs",
-};
 
 /** The disks that are worked on; a swap device beside the first one gets new swap space. */
 type Swapped = Pick<CreateRequest | ImportRequest, "swapDevice">;
@@ -35,13 +28,9 @@ export function toolsForRestore(
   return toolsFor("always", "disk", "write", ...swapNeeds(disk.role === "swap"));
 }
 
-function toolsForTree(
-  filesystem: Config["filesystem"],
-  style: Config["partitionStyle"],
-  withSwap: boolean,
-): readonly Tool[] {
+function toolsForTree(filesystem: FilesystemType, style: Config["partitionStyle"], withSwap: boolean): readonly Tool[] {
   const table: readonly Need[] = style === "none" ? [] : ["partitions"];
-  const written: readonly Need[] = ["always", "disk", "write", "tree", filesystemNeeds[filesystem]];
+  const written: readonly Need[] = ["always", "disk", "write", "tree", familyOf(filesystem).needs.make];
   return toolsFor(...written, ...table, ...swapNeeds(withSwap));
 }
 

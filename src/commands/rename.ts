@@ -1,8 +1,9 @@
 import type { Config } from "../config/config.ts";
 import { attachDisk, type Disk } from "../devices/disk.ts";
-import { probeFilesystem } from "../filesystems/make.ts";
+import { type FilesystemType, isFilesystemType } from "../filesystems/families.ts";
+import { probeFilesystem } from "../filesystems/probe.ts";
 import { openLayout } from "../devices/lay-out.ts";
-import { mountFilesystem } from "../devices/attach/mount.ts";
+import { mountFilesystem } from "../filesystems/mount.ts";
 import { findMentions } from "../guest/rename/mentions.ts";
 import { planRenaming, type Renaming } from "../guest/rename/renaming.ts";
 import type { NameChange } from "../guest/rename/names.ts";
@@ -39,13 +40,11 @@ export async function rename(host: Host, request: RenameRequest, config: Config)
   await report(host, files, names, renaming);
 }
 
-/** Types whose root a guest of ours can have; no other driver of the node's kernel is let loose on a guest's disk. */
-const rootTypes = ["ext2", "ext3", "ext4", "xfs", "btrfs"];
-
-async function rootFilesystem(host: Host, disk: Disk, device: string): Promise<string> {
+// No other driver of the node's kernel is let loose on a guest's disk.
+async function rootFilesystem(host: Host, disk: Disk, device: string): Promise<FilesystemType> {
   const probe = await probeFilesystem(host, device);
   if (probe !== undefined) refuseUnfinished(disk.path, "rename", probe);
-  if (probe !== undefined && rootTypes.includes(probe.type)) return probe.type;
+  if (probe !== undefined && isFilesystemType(probe.type)) return probe.type;
   throw noRoot(disk, probe === undefined ? "it holds no filesystem" : `it holds ${printable(probe.type)}`);
 }
 

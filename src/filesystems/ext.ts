@@ -1,55 +1,60 @@
-import type { Host } from "../host/host.ts";
-import { capture } from "../host/run.ts";
-import type { Inspection } from "./inspect.ts";
-import type { FilesystemFacts } from "../stream/format/manifest.ts";
+import { run } from "../host/run.ts";
+import { dumpGroups, dumpSuperblock, freeExtents } from "./ext/dumpe2fs.ts";
+import { type ExtFacts, parseExt } from "./ext/facts.ts";
+import { extFeatureAges, mke2fs } from "./ext/mke2fs.ts";
+import { neededForExt, recreateExt } from "./ext/recreate.ts";
+import { freeSpaceOfDirtyExt } from "./ext/replayed-journal.ts";
+import type { FilesystemFamily } from "./family.ts";
+import { withoutUnknown } from "./features.ts";
 
-export type ExtFacts = FilesystemFacts & { readonly type: "ext2" | "ext3" | "ext4" };
+const mebibyte = 1024 ** 2;
 
-// What a tar cannot carry, by the superblock's feature: keys, Merkle trees, the case rule of directories, quota limits.
-const obstacles: Readonly<Record<string, string>> = {
-  encrypt: "encrypted directories (fscrypt)",
-  verity: "files sealed by fs-verity",
-  casefold: "directories that ignore case (casefold)",
-  quota: "disk quotas",
+/** ext2, ext3 and ext4, by e2fsprogs. */
+export const extFamily: FilesystemFamily<ExtFacts> = {
+  types: ["ext2", "ext3", "ext4"],
+  needs: { make: "ext", inspect: "exportExt" },
+  features: extFeatureAges,
+  checkedAtBoot: true,
+  grubModule: "ext2",
+  readByExtlinux: true,
+  readByDump: true,
+  uuidsMustDiffer: false,
+  flagsBeforeContent: false,
+  bootBlockBytes: 1024,
+
+  mountOptions: (type) => ({
+    always: [],
+    fresh: type === "ext2" ? [] : ["nobarrier"],
+    // The superblock may say errors=panic.
+    guestControlled: ["errors=remount-ro"],
+    wholeTree: [],
+    withoutJournal: type === "ext2" ? [] : ["noload"],
+  }),
+
+  mkfs: mke2fs,
+  knownSwitches: (_host, switches, error) => Promise.resolve(withoutUnknown(switches, error)),
+  recreate: recreateExt,
+
+  async giveUuid(host, device, uuid) {
+    // tune2fs refuses where checksums depend on the UUID and the last check is older than the last mount.
+    await run(host, ["e2fsck", "-f", "-y", device], { accept: [0, 1], isolated: true });
+    await run(host, ["tune2fs", "-U", uuid, device], { isolated: true });
+  },
+
+  async grow(host, device) {
+    await run(host, ["e2fsck", "-f", "-y", device], { accept: [0, 1], isolated: true });
+    await run(host, ["resize2fs", device], { isolated: true });
+  },
+
+  async inspect(host, device, type) {
+    return parseExt(await dumpSuperblock(host, device), type);
+  },
+  treeObstacle: () => Promise.resolve(undefined),
+
+  async freeSpace(host, device, { bytes, isDirty }) {
+    return isDirty ? await freeSpaceOfDirtyExt(host, device, bytes) : freeExtents(await dumpGroups(host, device));
+  },
+
+  overhead: (type) => ({ fixed: (type === "ext2" ? 4 : 24) * mebibyte, share: 0.07, minimum: 0 }),
+  neededBytes: neededForExt,
 };
-
-/** Reads the superblock of ext2, ext3 or ext4. */
-export async function inspectExt(host: Host, device: string, type: ExtFacts["type"]): Promise<Inspection> {
-  return parseExt(await capture(host, ["dumpe2fs", "-h", device]), type);
-}
-
-/** Parses `dumpe2fs -h`. */
-export function parseExt(text: string, type: ExtFacts["type"]): Inspection {
-  const value = (name: string): string => new RegExp(`^${name}:\\s*(.*)$`, "m").exec(text)?.[1]?.trim() ?? "";
-  const features = words(value("Filesystem features"));
-  const journalBlocks = Number(value("Total journal blocks"));
-  const errors = { Continue: "continue", "Remount read-only": "remount-ro", Panic: "panic" }[value("Errors behavior")];
-  const hashAlgorithm = value("Default directory hash");
-  const facts: ExtFacts = {
-    type,
-    uuid: value("Filesystem UUID"),
-    label: value("Filesystem volume name") === "<none>" ? "" : value("Filesystem volume name"),
-    blockSize: Number(value("Block size")),
-    inodeSize: Number(value("Inode size") || 128),
-    inodes: Number(value("Inode count")),
-    blocks: Number(value("Block count")),
-    reservedBlocks: Number(value("Reserved block count")),
-    ...(journalBlocks > 0 ? { journalBlocks } : {}),
-    features: features.filter((feature) => feature !== "needs_recovery" && feature !== "orphan_present"),
-    mountOptions: words(value("Default mount options")),
-    ...(errors === undefined ? {} : { errorsBehavior: errors }),
-    ...(hashAlgorithm === "" ? {} : { hashAlgorithm }),
-  };
-  const obstacle = features.map((feature) => obstacles[feature]).find((found) => found !== undefined);
-  const isDamaged = value("Filesystem state").includes("error");
-  return {
-    facts,
-    isDirty: features.includes("needs_recovery"),
-    isDamaged,
-    ...(obstacle === undefined ? {} : { obstacle }),
-  };
-}
-
-function words(text: string): string[] {
-  return text.split(/\s+/).filter((word) => word !== "" && word !== "(none)");
-}

@@ -1,7 +1,7 @@
 import { KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { run } from "../host/run.ts";
-import type { FilesystemType } from "./features.ts";
+import type { FilesystemType } from "./families.ts";
 
 /**
  * Gives an unmounted filesystem another label, in one write of its superblock; "" for none. Throws KnownError when the

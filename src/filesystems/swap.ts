@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { Extent } from "../devices/blocks/extents.ts";
 import type { Host } from "../host/host.ts";
 import { run } from "../host/run.ts";
 
@@ -21,4 +22,9 @@ export async function makeSwap(host: Host, device: string, options: SwapOptions 
   // --force: an old partition table or filesystem is no reason to refuse.
   await run(host, ["mkswap", "--force", "--uuid", uuid, ...label, device]);
   return { device, uuid };
+}
+
+/** Where a swap area at rest keeps nothing: mkswap(8) writes its header into the first page; pages have up to 64 KiB. */
+export function freeSpaceOfSwap(bytes: number): readonly Extent[] {
+  return [{ start: Math.min(64 * 1024, bytes), end: bytes }];
 }

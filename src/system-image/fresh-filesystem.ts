@@ -1,6 +1,7 @@
 import type { Config } from "../config/config.ts";
 import { makeFilesystem } from "../filesystems/make.ts";
-import { type MountedFilesystem, mountFilesystem } from "../devices/attach/mount.ts";
+import type { MountedFilesystem } from "../devices/attach/mount.ts";
+import { mountFilesystem } from "../filesystems/mount.ts";
 import { ReleaseStack, type Owned } from "../host/disposal.ts";
 import type { Host } from "../host/host.ts";
 import type { SystemNeeds } from "./cache/system-key.ts";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { type Owned, ReleaseStack } from "../host/disposal.ts";
 import type { Host } from "../host/host.ts";
-import { mountFilesystem } from "../devices/attach/mount.ts";
+import { mountFilesystem } from "../filesystems/mount.ts";
 import type { SystemSource } from "./acquire.ts";
 import { bootstrapTree } from "./bootstrap/bootstrap.ts";
 import type { CheckedTar } from "./cache/checked-tar.ts";

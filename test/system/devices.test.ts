@@ -3,11 +3,13 @@ import { closeSync, openSync, readFileSync, rmSync, statSync, symlinkSync, write
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { attachDisk, type Disk } from "../../src/devices/disk.ts";
-import { makeFilesystem, probeFilesystem, readExtFeatures } from "../../src/filesystems/make.ts";
-import type { FilesystemType } from "../../src/filesystems/features.ts";
+import { dumpSuperblock, extFeatures } from "../../src/filesystems/ext/dumpe2fs.ts";
+import type { FilesystemType } from "../../src/filesystems/families.ts";
+import { makeFilesystem } from "../../src/filesystems/make.ts";
+import { probeFilesystem } from "../../src/filesystems/probe.ts";
 import { openBelowLoop } from "../../src/devices/attach/loop.ts";
 import { layOutDisk, openLayout, rootBytes } from "../../src/devices/lay-out.ts";
-import { mountFilesystem } from "../../src/devices/attach/mount.ts";
+import { mountFilesystem } from "../../src/filesystems/mount.ts";
 import { espPartition, readPartitionTable, rootPartition } from "../../src/devices/partitions/table.ts";
 import { makeSwap } from "../../src/filesystems/swap.ts";
 import { flattenSuppressed, messageOf } from "../../src/host/errors.ts";
@@ -227,11 +229,11 @@ describe("filesystems", () => {
     const host = leakCheckedHost();
     await using disk = await attachDisk(host, newDisk(host));
     await makeFilesystem(host, disk.device, { type: "ext4", suite: "jessie" });
-    const old = await readExtFeatures(host, disk.device);
+    const old = extFeatures(await dumpSuperblock(host, disk.device));
     await makeFilesystem(host, disk.device, { type: "ext4", suite: "trixie" });
-    const current = await readExtFeatures(host, disk.device);
+    const current = extFeatures(await dumpSuperblock(host, disk.device));
     await makeFilesystem(host, disk.device, { type: "ext4", suite: "trixie", bootloader: "extlinux" });
-    const extlinux = await readExtFeatures(host, disk.device);
+    const extlinux = extFeatures(await dumpSuperblock(host, disk.device));
     expect([old.has("metadata_csum"), current.has("metadata_csum"), extlinux.has("metadata_csum")]).toEqual([
       false,
       true,

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, 
 import { join } from "node:path";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { makeFilesystem } from "../../src/filesystems/make.ts";
-import { mountFilesystem } from "../../src/devices/attach/mount.ts";
+import { mountFilesystem } from "../../src/filesystems/mount.ts";
 import { configureGuest } from "../../src/guest/configure.ts";
 import { findHooks } from "../../src/guest/hooks/find.ts";
 import { runHooks } from "../../src/guest/hooks/run.ts";

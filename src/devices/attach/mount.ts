@@ -19,18 +19,13 @@ export interface MountedFilesystem {
   readonly filesystem: string;
 }
 
-export interface MountOptions {
+export interface DeviceMount {
   /** As `ext4`. */
   readonly type: string;
   readonly readOnly?: boolean;
   /** The tree is a guest's: no device, set-id file or program on it works on the node. */
   readonly guestControlled?: boolean;
-  /**
-   * The filesystem was just made, and what a crash takes of it can be made again: it does not flush its device at each
-   * step of its journal. What is on the disk for good is only what the fsync at the disk's release confirms (disk.ts).
-   */
-  readonly fresh?: boolean;
-  /** Further options of mount(8), as `noload`. */
+  /** Further options of mount(8), as `noload`: what its type asks for (filesystems/mount.ts). */
   readonly options?: readonly string[];
 }
 
@@ -41,10 +36,10 @@ const unmountSeconds = 15;
  * guest's own root. The release writes everything out, unmounts it with what was mounted below, and throws when any
  * of it was lost or something holds on to it.
  */
-export async function mountFilesystem(
+export async function mountDevice(
   host: Host,
   device: string,
-  options: MountOptions,
+  options: DeviceMount,
 ): Promise<MountedFilesystem & Owned> {
   await using releases = new ReleaseStack();
   const parent = join(host.runDir, "mounts", randomBytes(8).toString("hex"));
@@ -61,18 +56,12 @@ export async function mountFilesystem(
 }
 
 /** What mount(8) is told with -o. */
-export function mountOptions(mount: MountOptions): readonly string[] {
-  const { type, readOnly, guestControlled, fresh, options = [] } = mount;
-  return [
-    readOnly === true ? "ro" : "rw",
-    ...(fresh === true && ["ext3", "ext4"].includes(type) ? ["nobarrier"] : []),
-    ...(guestControlled === true ? ["nosuid", "nodev", "noexec"] : []),
-    // The superblock is the guest's, and may say errors=panic.
-    ...(guestControlled === true && type.startsWith("ext") ? ["errors=remount-ro"] : []),
-    // A restored guest has the UUID of its original, which may be mounted too; xfs would refuse.
-    ...(type === "xfs" ? ["nouuid"] : []),
-    ...options,
-  ];
+export function mountOptions({
+  readOnly = false,
+  guestControlled = false,
+  options = [],
+}: DeviceMount): readonly string[] {
+  return [readOnly ? "ro" : "rw", ...(guestControlled ? ["nosuid", "nodev", "noexec"] : []), ...options];
 }
 
 async function makeDirectory(host: Host, path: string, mode: number): Promise<Owned> {

@@ -1,3 +1,4 @@
+import { filesystemTypes } from "../../filesystems/families.ts";
 import type { Setting } from "../setting.ts";
 import { oneOf, wholeNumber } from "../value-types.ts";
 
@@ -29,7 +30,7 @@ export const diskSettings = {
   },
   OSP_FILESYSTEM: {
     key: "filesystem",
-    ...oneOf("ext2", "ext3", "ext4", "xfs", "btrfs"),
+    ...oneOf(...filesystemTypes),
     default: "ext4",
     help: "Type of the root filesystem. Usually given for an instance, as OS parameter.",
     perInstance: {

@@ -1,6 +1,5 @@
 import type { Disk } from "../../devices/disk.ts";
-import { probeFilesystem } from "../../filesystems/make.ts";
-import { mountFilesystem } from "../../devices/attach/mount.ts";
+import { mountFilesystem } from "../../filesystems/mount.ts";
 import { mapPartition } from "../../devices/partitions/map.ts";
 import { partitionTypes } from "../../devices/partitions/plan.ts";
 import {
@@ -14,12 +13,11 @@ import { CommandError } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
 import { requireTools, type Tool } from "../../host/tools.ts";
 import { toolsFor } from "../../host/tools-table.ts";
-import { hasSubvolumes } from "../../filesystems/btrfs.ts";
 import type { Extent } from "../../devices/blocks/extents.ts";
 import { freeSpaceOf } from "./free-space.ts";
-import { inspectFilesystem, type Inspection } from "../../filesystems/inspect.ts";
+import { inspectFilesystem, probeFilesystem } from "../../filesystems/probe.ts";
+import { familyOf, type FilesystemFacts, type Inspection, isFilesystemType } from "../../filesystems/families.ts";
 import { refuseHiddenTree, refuseMarkedDisk, refuseUnfinished } from "../format/unfinished.ts";
-import type { FilesystemFacts } from "../format/manifest.ts";
 
 /** A disk with one filesystem of the guest, mounted read-only. */
 export interface TreeContent {
@@ -126,25 +124,25 @@ async function openTree(
   const obstacle = obstacleOf(inspection, mayReplay);
   if (obstacle !== undefined) return raw(obstacle);
   if (inspection.isDirty) host.log.info(`replaying the journal of the snapshot's ${type}`);
-  const options = inspection.isDirty ? mountPoint(type) : [...mountPoint(type), ...withoutJournal(inspection.facts)];
+  const { facts } = inspection;
+  const whole = { type: facts.type, readOnly: true, guestControlled: true, wholeTree: true } as const;
   const mounted = await unlessItFails(host, () =>
-    mountFilesystem(host, device, { type, readOnly: true, guestControlled: true, options }),
+    mountFilesystem(host, device, { ...whole, withoutJournal: !inspection.isDirty }),
   );
   if (mounted === failed) return raw(`its ${type} cannot be mounted on this node`);
   releases.use(mounted);
   await refuseHiddenTree(path, "export", mounted.path);
-  if (type === "btrfs" && (await hasSubvolumes(host, mounted.path))) {
+  const unpackable = await familyOf(facts.type).treeObstacle(host, mounted.path);
+  if (unpackable !== undefined) {
     await releases[Symbol.asyncDispose]();
-    return raw("it has btrfs subvolumes");
+    return raw(`it has ${unpackable}`);
   }
-  return { kind: "tree", table: undefined, partition: undefined, facts: inspection.facts, device, path: mounted.path };
+  return { kind: "tree", table: undefined, partition: undefined, facts, device, path: mounted.path };
 }
 
 // A tool that is missing is no reason to take the disk as it is: the administrator can install it.
 function toolsForExport(type: string): readonly Tool[] {
-  if (/^ext[234]$/.test(type)) return toolsFor("exportExt");
-  if (type === "xfs") return toolsFor("exportXfs");
-  return type === "btrfs" ? toolsFor("exportBtrfs") : [];
+  return isFilesystemType(type) ? toolsFor(familyOf(type).needs.inspect) : [];
 }
 
 const failed = Symbol("failed");
@@ -165,16 +163,6 @@ function obstacleOf({ isDirty, isDamaged, obstacle }: Inspection, mayReplay: boo
   if (isDamaged) return "its filesystem knows of errors in itself";
   if (isDirty && !mayReplay) return "its journal was not replayed, and it is no snapshot that could be written to";
   return undefined;
-}
-
-function mountPoint(type: string): readonly string[] {
-  return type === "btrfs" ? ["subvolid=5"] : [];
-}
-
-// Even a read-only mount may write to a device that can be written: xfs clears stale log blocks.
-function withoutJournal(facts: FilesystemFacts): readonly string[] {
-  if (facts.type === "xfs") return ["norecovery"];
-  return facts.type === "ext3" || facts.type === "ext4" ? ["noload"] : [];
 }
 
 function raw(reason: string): RawContent {

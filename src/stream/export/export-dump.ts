@@ -1,3 +1,4 @@
+import { familyOf } from "../../filesystems/families.ts";
 import { KnownError } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
 import { start } from "../../host/run.ts";
@@ -17,7 +18,7 @@ export function requireDumpable(disk: string, content: DiskContent): void {
 function dumpObstacle(content: DiskContent): string | undefined {
   if (content.kind === "swap") return "it is swap space";
   if (content.kind === "raw") return content.reason;
-  if (!content.facts.type.startsWith("ext"))
+  if (!familyOf(content.facts.type).readByDump)
     return `it holds ${content.facts.type}, and dump reads only ext2, ext3 and ext4`;
   // dump 0.4b47 writes such files empty, and says nothing.
   const inline =

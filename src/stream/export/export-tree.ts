@@ -3,7 +3,8 @@ import type { Partition, PartitionTable } from "../../devices/partitions/table.t
 import type { Host } from "../../host/host.ts";
 import type { TreeContent } from "./disk-content.ts";
 import { encodeInodeFlags, listInodeFlags } from "../tree/inode-flags.ts";
-import type { DiskLayout, FilesystemFacts, LayoutPartition, Manifest } from "../format/manifest.ts";
+import { familyOf, type FilesystemFacts } from "../../filesystems/families.ts";
+import type { DiskLayout, LayoutPartition, Manifest } from "../format/manifest.ts";
 import { bootAreaName, bootBlockName, inodeFlagsName, partitionPieceName } from "../format/member-names.ts";
 import { readBlocks, readPieces } from "../../devices/blocks/raw-blocks.ts";
 import type { StreamWriter } from "../format/stream-writer.ts";
@@ -107,14 +108,8 @@ async function readBootArea(disk: Disk, table: PartitionTable | undefined): Prom
   return withoutZerosBehind(await readBlocks(disk.device, 0, first * table.sectorSize));
 }
 
-/** Bytes at the start of a filesystem that it leaves to boot loaders. */
-export function bootBlockBytes(facts: FilesystemFacts): number {
-  if (facts.type === "xfs") return 0;
-  return facts.type === "btrfs" ? 64 * 1024 : 1024;
-}
-
-async function readBootBlock(device: string, facts: FilesystemFacts): Promise<Buffer | undefined> {
-  return withoutZerosBehind(await readBlocks(device, 0, bootBlockBytes(facts)));
+async function readBootBlock(device: string, { type }: FilesystemFacts): Promise<Buffer | undefined> {
+  return withoutZerosBehind(await readBlocks(device, 0, familyOf(type).bootBlockBytes));
 }
 
 function withoutZerosBehind(bytes: Buffer): Buffer | undefined {

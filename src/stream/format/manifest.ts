@@ -1,4 +1,6 @@
 import * as z from "zod/mini";
+import { filesystemSchema } from "../../filesystems/families.ts";
+import { bytes, label, powerOfTwo, uuid, word } from "../../filesystems/facts.ts";
 import { KnownError } from "../../host/errors.ts";
 
 /** The program that writes a stream, as its manifest says: for people, never interpreted. */
@@ -10,58 +12,7 @@ export const manifestVersion = 1;
 /** Largest manifest that is read, in bytes. */
 export const manifestLimit = 1024 * 1024;
 
-const bytes = z.int().check(z.nonnegative());
-const powerOfTwo = z.int().check(
-  z.minimum(128),
-  z.maximum(65536),
-  z.refine((size) => Number.isInteger(Math.log2(size))),
-);
-const sectors = z.int().check(z.nonnegative());
-const uuid = z.string().check(z.regex(/^[0-9a-fA-F-]{4,36}$/));
-// What goes to mkfs and sfdisk as an argument or a line: nothing that could end either.
-const label = z.string().check(z.maxLength(255), z.regex(/^[^\u0000-\u001f\u007f]*$/));
-const word = z.string().check(z.regex(/^[A-Za-z0-9][\w.:+-]{0,63}$/));
-
-const filesystemIdentity = { uuid, label };
-
-/** A filesystem as it must be made again so that the guest's kernel and boot loader can read it as before. */
-export const filesystemSchema = z.discriminatedUnion("type", [
-  z.object({
-    type: z.enum(["ext2", "ext3", "ext4"]),
-    ...filesystemIdentity,
-    blockSize: powerOfTwo,
-    inodeSize: powerOfTwo,
-    inodes: bytes,
-    blocks: bytes,
-    reservedBlocks: bytes,
-    journalBlocks: z.optional(bytes),
-    /** Names as in dumpe2fs(8) and mke2fs -O. */
-    features: z.array(word),
-    mountOptions: z.array(word),
-    errorsBehavior: z.optional(word),
-    hashAlgorithm: z.optional(word),
-  }),
-  z.object({
-    type: z.literal("xfs"),
-    ...filesystemIdentity,
-    blockSize: powerOfTwo,
-    inodeSize: powerOfTwo,
-    sectorSize: powerOfTwo,
-    directoryBlockSize: powerOfTwo,
-    /** Names as in mkfs.xfs -m and -i, with 0 or 1. */
-    features: z.record(word, z.int().check(z.minimum(0), z.maximum(2))),
-  }),
-  z.object({
-    type: z.literal("btrfs"),
-    ...filesystemIdentity,
-    nodeSize: powerOfTwo,
-    sectorSize: powerOfTwo,
-    checksum: word,
-    metadataProfile: z.enum(["single", "dup"]),
-    features: z.array(word),
-  }),
-]);
-export type FilesystemFacts = z.infer<typeof filesystemSchema>;
+const sectors = bytes;
 
 /** A partition of the exported disk, in sectors of `layout.sectorSize`. */
 export const partitionSchema = z.object({

@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
 import type { Disk } from "../../devices/disk.ts";
-import type { Probe } from "../../filesystems/make.ts";
+import type { Probe } from "../../filesystems/probe.ts";
 import { KnownError } from "../../host/errors.ts";
 import { readImportMark, unfinishedWords } from "./import-mark.ts";
 

@@ -4,8 +4,7 @@ import { readPieces } from "../../devices/blocks/raw-blocks.ts";
 import type { Disk } from "../../devices/disk.ts";
 import { replaceIdentifiers } from "../../guest/storage/references.ts";
 import type { Host } from "../../host/host.ts";
-import { bootBlockBytes } from "../export/export-tree.ts";
-import type { FilesystemFacts } from "../format/manifest.ts";
+import { familyOf, type FilesystemFacts } from "../../filesystems/families.ts";
 import { bootAreaName, bootBlockName } from "../format/member-names.ts";
 import { damaged } from "../format/stream-reader.ts";
 import type { RestorePlan } from "./restore-plan.ts";
@@ -15,7 +14,7 @@ export type Identifiers = readonly (readonly [before: string, after: string])[];
 
 /** Writes what stood before the filesystem's superblock. Throws KnownError for more than the filesystem leaves there. */
 export async function writeBootBlock(host: Host, device: string, facts: FilesystemFacts, block: Buffer): Promise<void> {
-  if (block.length > bootBlockBytes(facts)) throw damaged(`its member ${bootBlockName} is too large`);
+  if (block.length > familyOf(facts.type).bootBlockBytes) throw damaged(`its member ${bootBlockName} is too large`);
   await using writer = await openDiskWriter(host, device, { start: 0, end: block.length });
   await writer.write(0, block);
 }

@@ -1,4 +1,6 @@
-import { mountFilesystem, type MountedFilesystem } from "../../devices/attach/mount.ts";
+import type { MountedFilesystem } from "../../devices/attach/mount.ts";
+import { mountFilesystem } from "../../filesystems/mount.ts";
+import type { FilesystemType } from "../../filesystems/families.ts";
 import { abandonFilesystem } from "../../filesystems/shut-down.ts";
 import { type Owned, ReleaseStack } from "../../host/disposal.ts";
 import type { Host } from "../../host/host.ts";
@@ -11,7 +13,7 @@ export interface RestoredMount extends MountedFilesystem, Owned {
 }
 
 /** Mounts a filesystem that was just made for a backup. Its release may be called early, and does nothing then. */
-export async function mountRestored(host: Host, device: string, type: string): Promise<RestoredMount> {
+export async function mountRestored(host: Host, device: string, type: FilesystemType): Promise<RestoredMount> {
   await using releases = new ReleaseStack();
   const mounted = releases.use(await mountFilesystem(host, device, { type, guestControlled: true, fresh: true }));
   releases.use(abandonFilesystem(host, mounted.path));

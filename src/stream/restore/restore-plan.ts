@@ -4,7 +4,8 @@ import type { Partition, PartitionTable } from "../../devices/partitions/table.t
 import type { Extent } from "../../devices/blocks/extents.ts";
 import { damaged } from "../format/stream-reader.ts";
 import { ImportRefusal } from "./refusal.ts";
-import type { DiskLayout, FilesystemFacts, LayoutPartition, Manifest } from "../format/manifest.ts";
+import { familyOf } from "../../filesystems/families.ts";
+import type { DiskLayout, LayoutPartition, Manifest } from "../format/manifest.ts";
 
 /** Where a tree goes on its new disk, in bytes. */
 export interface RestorePlan {
@@ -37,7 +38,10 @@ export function planRestore(disk: Disk, manifest: Manifest, newIdentifiers: bool
   const plan = layout.style === "none" ? wholeDisk(disk, newIdentifiers) : planTable(disk, layout, newIdentifiers);
   const available = plan.tree.end - plan.tree.start;
   // What held the tree before holds it again, however full it is.
-  const needed = available >= exportedBytes(manifest) ? 0 : neededBytes(filesystem, used, available);
+  const needed =
+    available >= exportedBytes(manifest)
+      ? 0
+      : familyOf(filesystem.type).neededBytes(filesystem, { ...used, deviceBytes: available });
   if (needed > available) throw tooSmall(disk, needed + disk.sizeBytes - available);
   return plan;
 }
@@ -154,29 +158,6 @@ function changedIdentifiers(layout: TableLayout, table: PartitionTable): Restore
       ? []
       : [[before, after] as const],
   );
-}
-
-/** What a filesystem of this kind needs of its device for a tree: its own tables and journal included. */
-export function neededBytes(
-  facts: FilesystemFacts,
-  used: { readonly bytes: number; readonly inodes: number },
-  available: number,
-): number {
-  switch (facts.type) {
-    case "xfs":
-      // The log has 64 MiB from 300 MiB on; mkfs.xfs refuses less. 5 % go to reserves and btrees.
-      return Math.max(used.bytes * 1.02 + 64 * mebibyte, 300 * mebibyte);
-    case "btrfs":
-      return Math.max(used.bytes * 1.1 + 64 * mebibyte, 128 * mebibyte);
-    case "ext2":
-    case "ext3":
-    case "ext4": {
-      const perInode = Math.max(1024, (facts.blockSize * facts.blocks) / facts.inodes);
-      const tables = Math.max(available / perInode, used.inodes * 1.05) * facts.inodeSize;
-      const journal = facts.type === "ext2" ? 0 : Math.min(64 * mebibyte, available / 16);
-      return used.bytes + tables + journal + available / 200 + mebibyte / 2;
-    }
-  }
 }
 
 /** The error for a disk that cannot hold the backup. */

@@ -4,15 +4,15 @@ import { wipeSignatures } from "../../devices/blocks/wipe.ts";
 import type { Disk } from "../../devices/disk.ts";
 import { mapPartition } from "../../devices/partitions/map.ts";
 import { restorePartitionTable } from "../../devices/partitions/table.ts";
+import { familyOf, type FilesystemFacts } from "../../filesystems/families.ts";
 import { isSettable, setLabel } from "../../filesystems/label.ts";
-import { giveBtrfsUuid, isUuidTaken, recreateFilesystem } from "../../filesystems/recreate.ts";
+import { isUuidTaken } from "../../filesystems/probe.ts";
 import { mendExtlinux } from "../../guest/boot/extlinux/moved.ts";
 import { removeNetworkRules, rewriteIdentifiers } from "../../guest/storage/rewrite-references.ts";
 import type { Target } from "../../host/confined.ts";
 import { type Owned, ReleaseStack } from "../../host/disposal.ts";
 import type { Host } from "../../host/host.ts";
 import { openRoot } from "../../host/rooted-files.ts";
-import type { FilesystemFacts } from "../format/manifest.ts";
 import type { StreamReader } from "../format/stream-reader.ts";
 import { applyInodeFlags, prepareEmptyFiles } from "../tree/inode-flags.ts";
 import { unpackTree } from "../tree/unpack-tree.ts";
@@ -57,7 +57,8 @@ export async function restoreTree(
   const root = releases.use(await mapTree(restoring));
   const deviceBytes = plan.tree.end - plan.tree.start;
   await wipeSignatures(root.device, deviceBytes);
-  const madeUuid = await recreateFilesystem(host, root.device, unfinished(facts), { ...used, deviceBytes });
+  const room = { ...used, deviceBytes };
+  const madeUuid = await familyOf(facts.type).recreate(host, root.device, unfinished(facts), room);
   const mounted = releases.use(await mountRestored(host, root.device, facts.type));
   await host.log.phase(`restore ${facts.type} with its files`, () => receiveFiles(restoring, mounted.tree, reader));
   const guest = openRoot(mounted.tree.path, host);
@@ -81,8 +82,9 @@ export async function restoreTree(
 }
 
 async function chooseUuid(host: Host, facts: FilesystemFacts, newIdentifiers: boolean): Promise<FilesystemFacts> {
-  const taken = !newIdentifiers && facts.type === "btrfs" && (await isUuidTaken(host, facts.uuid));
-  if (taken) host.log.warn(`another btrfs on this node has the UUID ${facts.uuid}: the restored one gets a new one`);
+  const taken = !newIdentifiers && familyOf(facts.type).uuidsMustDiffer && (await isUuidTaken(host, facts.uuid));
+  if (taken)
+    host.log.warn(`another ${facts.type} on this node has the UUID ${facts.uuid}: the restored one gets a new one`);
   return newIdentifiers || taken ? { ...facts, uuid: randomUUID() } : facts;
 }
 
@@ -100,7 +102,7 @@ async function mapTree({ host, disk, plan }: Restoring): Promise<{ readonly devi
 }
 
 async function receiveFiles({ host, facts, flags, firstOfTree }: Restoring, target: Target, reader: StreamReader) {
-  const overwrite = facts.type === "btrfs" && (await prepareEmptyFiles(host, target, flags));
+  const overwrite = familyOf(facts.type).flagsBeforeContent && (await prepareEmptyFiles(host, target, flags));
   const next = await unpackTree(host, target, firstOfTree, reader, { overwrite });
   if (next !== undefined) throw unexpected(next.member.name);
   await reader.finish();
@@ -108,10 +110,11 @@ async function receiveFiles({ host, facts, flags, firstOfTree }: Restoring, targ
 
 // Unmounted now: what the kernel must not see change below it.
 async function finishFilesystem({ host, facts, bootBlock }: Restoring, device: string, madeUuid: string) {
-  if (madeUuid !== facts.uuid) await giveBtrfsUuid(host, device, facts.uuid);
+  const family = familyOf(facts.type);
+  if (madeUuid !== facts.uuid) await family.giveUuid(host, device, facts.uuid);
   if (bootBlock === undefined) return;
   await writeBootBlock(host, device, facts, bootBlock);
-  if (facts.type.startsWith("ext")) await mendExtlinux(host, device);
+  if (family.readByExtlinux) await mendExtlinux(host, device);
 }
 
 function unfinished(facts: FilesystemFacts): FilesystemFacts {

@@ -1,12 +1,13 @@
 import { open, rm, rename, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { makeFilesystem, readExtFeatures } from "../../filesystems/make.ts";
+import { dumpGroups, dumpSuperblock, extFeatures, reservedShare } from "../../filesystems/ext/dumpe2fs.ts";
+import { makeFilesystem } from "../../filesystems/make.ts";
 import { attachLoop } from "../../devices/attach/loop.ts";
-import { mountFilesystem } from "../../devices/attach/mount.ts";
+import { mountFilesystem } from "../../filesystems/mount.ts";
 import { type Owned, ReleaseStack } from "../../host/disposal.ts";
 import { KnownError } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
-import { capture, run } from "../../host/run.ts";
+import { run } from "../../host/run.ts";
 import { blocksPerGroup, imageBlockSize, type ImageGeometry } from "./geometry.ts";
 import { type ImageHeader, packImage } from "./image-file.ts";
 import { type Extent, fileExtents, layOutImage, roomToGrow, type ImageLayout } from "./layout.ts";
@@ -38,7 +39,7 @@ export async function buildImage(
   const raw = join(scratch.directory, "image");
   const inodes = join(scratch.directory, "inodes");
   const late = await makeRawImage(host, wanted, tar, geometry, { raw, bytes, inodes });
-  const dump = await capture(host, ["dumpe2fs", raw]);
+  const dump = await dumpGroups(host, raw);
   const files = await extentsOfFiles(host, raw, inodes, join(scratch.directory, "extents"));
   const partial = wanted.folder.partial(path);
   const strikeOut = host.journal.record({ kind: "file", path: partial });
@@ -81,8 +82,9 @@ async function makeRawImage(
     const extra = ["-b", String(imageBlockSize), "-i", String(inodeRatio), "-E", `resize=${String(2 ** 32 - 1)}`];
     const options = { type, suite: wanted.config.suite, bootloader: wanted.needs.bootloader, extra };
     await makeFilesystem(host, loop.device, options);
-    const features = await readExtFeatures(host, loop.device);
-    const reservedPercent = reservedShare(await capture(host, ["dumpe2fs", "-h", loop.device]));
+    const superblock = await dumpSuperblock(host, loop.device);
+    const features = extFeatures(superblock);
+    const reservedPercent = reservedShare(superblock);
     const late = lateFeatures.filter((feature) => features.has(feature));
     if (late.length > 0)
       await run(host, [
@@ -105,12 +107,6 @@ async function makeRawImage(
     await run(host, ["e2fsck", "-f", "-y", loop.device], { accept: [0, 1] });
     return { lateFeatures: late, reservedPercent };
   }
-}
-
-/** Percentage of blocks reserved, from the head that dumpe2fs prints, to the hundredth. */
-export function reservedShare(dump: string): number {
-  const count = (label: string): number => Number(new RegExp(`^${label}: +(\\d+)$`, "m").exec(dump)?.[1] ?? 0);
-  return Math.round((10_000 * count("Reserved block count")) / count("Block count")) / 100;
 }
 
 async function pack(

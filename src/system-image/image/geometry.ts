@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { Config } from "../../config/config.ts";
 import type { BlockDevice } from "../../devices/kernel/block-device.ts";
+import { type ExtType, isExt } from "../../filesystems/ext/facts.ts";
 import { filesystemArguments } from "../../filesystems/make.ts";
 import { hasCode } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
@@ -10,7 +11,7 @@ import type { SystemNeeds } from "../cache/system-key.ts";
 
 /** The filesystem an image holds: what must not differ from what mkfs would make on the target itself. */
 export interface ImageGeometry {
-  readonly type: "ext2" | "ext3" | "ext4";
+  readonly type: ExtType;
   /** Arguments of mke2fs that fit it to the guest's age and boot loader. */
   readonly features: readonly string[];
   /** Bytes of disk for each inode. */
@@ -56,7 +57,7 @@ export async function planFilesystem(
   facts: DeviceFacts,
 ): Promise<FilesystemPlan | undefined> {
   const type = config.filesystem;
-  if (type === "xfs" || type === "btrfs") return undefined;
+  if (!isExt(type)) return undefined;
   const features = filesystemArguments(type, config.suite, { bootloader: needs.bootloader });
   const where = place(facts);
   const { stdout, said } = await run(host, ["mke2fs", "-n", "-v", "-F", "-t", type, ...features, ...where]);

@@ -1,5 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
-import { extFeatures } from "../../filesystems/make.ts";
+import { extFeatures, freeBlocks, numberField } from "../../filesystems/ext/dumpe2fs.ts";
 import { complement } from "../../devices/blocks/extents.ts";
 import { blocksPerGroup, imageBlockSize } from "./geometry.ts";
 
@@ -49,17 +49,11 @@ export async function layOutImage(
 }
 
 /**
- * The used blocks by the filesystem's own bitmaps, from dumpe2fs's `Free blocks: 12-34, 56` lines. Nothing else tells:
+ * The used blocks by the filesystem's own bitmaps, from what dumpe2fs prints. Nothing else tells:
  * blocks of zeros may be in use (SEEK_DATA and dd conv=sparse lose files), and holes of the file may have been used.
  */
 export function usedExtents(dump: string, blocks: number): Extent[] {
-  const free = [...dump.matchAll(/^ +Free blocks: (.*)$/gm)]
-    .flatMap(([, list = ""]) => list.split(",").map((range) => range.trim()))
-    .filter((range) => range !== "")
-    .map((range): Extent => {
-      const [first = 0, last = first] = range.split("-").map(Number);
-      return [first, last - first + 1];
-    });
+  const free = freeBlocks(dump).map(({ start, end }): Extent => [start, end - start]);
   return without([[0, blocks]], free, blocks);
 }
 
@@ -100,13 +94,12 @@ export async function fileExtents(lines: AsyncIterable<string>): Promise<Extent[
  * descriptors fit into the blocks reserved for them (blocks_to_move() in its resize2fs.c). 0 when there are none.
  */
 export function roomToGrow(dump: string): number {
-  const number = (label: string): number => Number(new RegExp(`^${label}: +(\\d+)$`, "m").exec(dump)?.[1] ?? 0);
   const features = extFeatures(dump);
   // meta_bg keeps descriptors elsewhere, sparse_super2 a backup in the last group, which is another one then.
   if (!features.has("resize_inode") || features.has("meta_bg") || features.has("sparse_super2")) return 0;
-  const perBlock = imageBlockSize / (number("Group descriptor size") || 32);
-  const groups = Math.ceil(number("Block count") / blocksPerGroup);
-  const descriptorBlocks = Math.ceil(groups / perBlock) + number("Reserved GDT blocks");
+  const perBlock = imageBlockSize / (numberField(dump, "Group descriptor size") || 32);
+  const groups = Math.ceil(numberField(dump, "Block count") / blocksPerGroup);
+  const descriptorBlocks = Math.ceil(groups / perBlock) + numberField(dump, "Reserved GDT blocks");
   return descriptorBlocks * perBlock * blocksPerGroup * imageBlockSize;
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { filesystemArguments } from "../../../src/filesystems/features.ts";
+import { filesystemArguments } from "../../../src/filesystems/make.ts";
 
 test.each([
   ["ext4", "trixie", "grub", []],

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { makeFilesystem, parseProbe, readExtFeatures } from "../../../src/filesystems/make.ts";
+import { makeFilesystem } from "../../../src/filesystems/make.ts";
 import { makeSwap } from "../../../src/filesystems/swap.ts";
 import { fakeCommands, testHost } from "../../fixtures/test-host.ts";
 
@@ -9,7 +9,7 @@ test.each([
   ["ext2", "buster", {}, `mke2fs -t ext2 -q -F -O ^orphan_file,^metadata_csum_seed -U ${uuid} /dev/x`],
   ["ext4", "trixie", { label: "root" }, `mke2fs -t ext4 -q -F -U ${uuid} -L root /dev/x`],
   ["ext4", "trixie", { discard: false }, `mke2fs -t ext4 -q -F -E nodiscard -U ${uuid} /dev/x`],
-  ["ext4", "trixie", { extra: ["-b", "4096"], label: "" }, `mke2fs -t ext4 -q -F -U ${uuid} -b 4096 /dev/x`],
+  ["ext4", "trixie", { extra: ["-b", "4096"], label: "" }, `mke2fs -t ext4 -q -F -b 4096 -U ${uuid} /dev/x`],
   ["xfs", "noble", { discard: false }, `mkfs.xfs -q -f -K -n parent=0 -i exchange=0 -m uuid=${uuid} /dev/x`],
   ["btrfs", "trixie", { label: "r" }, `mkfs.btrfs -q -f -U ${uuid} -L r /dev/x`],
 ] as const)("%s for %s is made by one command", async (type, suite, options, expected) => {
@@ -74,21 +74,4 @@ test("a random UUID is made where none is given", async () => {
   expect(first.uuid).not.toBe(second.uuid);
   const swap = await makeSwap(host, "/dev/y", { label: "s w" });
   expect(fakes.calls()[2]).toBe(`mkswap --force --uuid ${swap.uuid} --label s w /dev/y`);
-});
-
-test("blkid's answer is parsed with its escapes", () => {
-  expect(parseProbe("DEVNAME=/dev/x\nLABEL=a\\ b\\=c\nUUID=1-2\nTYPE=ext4\nUSAGE=filesystem\n")).toEqual({
-    type: "ext4",
-    uuid: "1-2",
-    label: "a b=c",
-    usage: "filesystem",
-  });
-  expect(parseProbe("PTTYPE=dos\n")).toBeUndefined();
-});
-
-test("ext features are read from dumpe2fs", async () => {
-  const fakes = fakeCommands({
-    dumpe2fs: 'echo "Filesystem volume name: x"; echo "Filesystem features:      has_journal 64bit"',
-  });
-  expect(await readExtFeatures(testHost({ path: fakes.path }), "/dev/x")).toEqual(new Set(["has_journal", "64bit"]));
 });

@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { mountOptions } from "../../../../src/devices/attach/mount.ts";
 import {
   isMountOf,
   mountsOfAllNamespaces,
@@ -29,16 +28,4 @@ test("our own mounts are among those of all namespaces", () => {
   const all = new Set(mountsOfAllNamespaces().map(({ id }) => id));
   expect(ownMounts().length).toBeGreaterThan(0);
   expect(ownMounts().every(({ id }) => all.has(id))).toBe(true);
-});
-
-test.each([
-  [{ type: "ext4" }, "rw"],
-  [{ type: "ext4", readOnly: true, options: ["noload"] }, "ro,noload"],
-  [{ type: "xfs", guestControlled: true }, "rw,nosuid,nodev,noexec,nouuid"],
-  [{ type: "ext4", fresh: true }, "rw,nobarrier"],
-  [{ type: "ext2", fresh: true }, "rw"],
-  [{ type: "xfs", fresh: true }, "rw,nouuid"],
-  [{ type: "ext4", guestControlled: true }, "rw,nosuid,nodev,noexec,errors=remount-ro"],
-])("%j is mounted with %s", (options, expected) => {
-  expect(mountOptions(options).join(",")).toBe(expected);
 });

@@ -1,7 +1,6 @@
 import { open, readFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { reservedShare } from "../../../../src/system-image/image/build-image.ts";
 import {
   freeRanges,
   imageSha256,
@@ -24,13 +23,6 @@ test.each([
   const layout = { structure: [[0, 1]], contents: [[3, 2]], zeros: [[2, 1]] } satisfies ImageLayout;
   expect(freeRanges({ ...layout, blockSize: 4096 }, end)).toEqual(ranges);
   expect(zeroRanges({ ...layout, blockSize: 4096 })).toEqual([[8192, 4096]]);
-});
-
-test("the share of reserved blocks is exact to the hundredth", () => {
-  const head = (blocks: number, reserved: number): string =>
-    `Block count:              ${String(blocks)}\nReserved block count:     ${String(reserved)}\n`;
-  expect(reservedShare(head(131072, 6553))).toBe(5);
-  expect(reservedShare(head(131072, 0))).toBe(0);
 });
 
 const blockSize = 4096;

@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { Owned } from "../host/disposal.ts";
-import type { Host } from "../host/host.ts";
-import { capture, run } from "../host/run.ts";
-import { complement, type Extent } from "../devices/blocks/extents.ts";
-import { parseDumpe2fs } from "../stream/export/free-space.ts";
+import type { Owned } from "../../host/disposal.ts";
+import type { Host } from "../../host/host.ts";
+import { run } from "../../host/run.ts";
+import { complement, type Extent } from "../../devices/blocks/extents.ts";
+import { dumpGroups, freeExtents } from "./dumpe2fs.ts";
 
 // On disk, since the metadata of a large filesystem is too much for memory, and emptied by no reboot halfway.
 const scratch = "/var/tmp";
@@ -15,14 +15,18 @@ const scratch = "/var/tmp";
  * is replayed in a sparse copy of the metadata. Its own bitmaps alone would miss what the journal has yet to allocate.
  */
 export async function freeSpaceOfDirtyExt(host: Host, device: string, bytes: number): Promise<readonly Extent[]> {
-  const before = parseDumpe2fs(await capture(host, ["dumpe2fs", device]));
+  const before = freeExtents(await dumpGroups(host, device));
   await using directory = await makeScratch(host);
   const image = join(directory.path, "metadata");
   await run(host, ["e2image", "-r", device, image], { isolated: true });
-  // Only the journal: e2fsck's repairs would free what the guest's kernel still reads, as the blocks of orphans.
-  await run(host, ["e2fsck", "-y", "-E", "journal_only", image], { accept: [0, 1] });
-  const after = parseDumpe2fs(await capture(host, ["dumpe2fs", image]));
+  await replayJournal(host, image);
+  const after = freeExtents(await dumpGroups(host, image));
   return intersection(before, after, bytes);
+}
+
+// Only the journal: e2fsck's repairs would free what the guest's kernel still reads, as the blocks of orphans.
+async function replayJournal(host: Host, device: string): Promise<void> {
+  await run(host, ["e2fsck", "-y", "-E", "journal_only", device], { accept: [0, 1] });
 }
 
 function intersection(a: readonly Extent[], b: readonly Extent[], bytes: number): readonly Extent[] {
