@@ -6,6 +6,7 @@ import { hasPrivateMounts, type Installation } from "../host/installation.ts";
 import { openRunDirectory } from "../host/run-host.ts";
 import { requireTools } from "../host/tools.ts";
 import { toolsFor } from "../host/tools-table.ts";
+import { withCommandTimeout } from "../host/time-limits.ts";
 import { parseRequest } from "../os-api/parse.ts";
 import type { OsRequest, VerifyRequest } from "../os-api/request.ts";
 import { requireRoot } from "./root.ts";
@@ -38,7 +39,8 @@ export async function runDiskScript<A extends DiskRequest["action"]>(
     // Not at once: what a recovery says must not come after the reason why the run failed.
     await recoverDeadRuns(host);
     const config = await loadConfig(host, request, installation);
-    await perform({ host, request, config, installation });
+    if (config.debugLog) host.log.setVerbose();
+    await perform({ host: withCommandTimeout(host, config.commandTimeout), request, config, installation });
   });
 }
 

@@ -1,10 +1,12 @@
 import { UsageError } from "../host/errors.ts";
 import { failUntilSet } from "../host/exit-status.ts";
 import type { Host } from "../host/host.ts";
+import { endAfterSignal } from "../host/last-resort.ts";
 import { installation, type Installation } from "../host/installation.ts";
 import { reportFailure } from "../host/report.ts";
 import { createHost } from "../host/run-host.ts";
 import { catchSignals } from "../host/signals.ts";
+import { releaseSecondsOf } from "../host/time-limits.ts";
 import { answer } from "../host/standard-output.ts";
 import { HelpRequested } from "../os-api/parse.ts";
 
@@ -35,7 +37,9 @@ export async function runScript(name: string, script: (run: ScriptRun) => Promis
     signal: signals.signal,
     verbose: isOn(environment["DEBUG_LEVEL"]),
     terminal: process.stderr.isTTY,
+    releaseSeconds: releaseSecondsOf(name),
   });
+  using _ = endAfterSignal(host);
   const end = failUntilSet(host.log);
   let task = name;
   const describe = (text: string): void => {

@@ -3,7 +3,7 @@ import { rmdir, unlink } from "node:fs/promises";
 import { join, normalize } from "node:path";
 import { hasCode, KnownError, messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
-import { type DeadRun, type JournalEntry, readDeadRuns, readLiveEntries } from "../host/journal.ts";
+import { type DeadRun, describeEntry, type JournalEntry, readDeadRuns, readLiveEntries } from "../host/journal.ts";
 import { acquireLock } from "../host/lock.ts";
 import { run } from "../host/run.ts";
 import { blockDeviceNumber, isHeldExclusively } from "./kernel/block-device.ts";
@@ -66,7 +66,7 @@ async function recover(host: Host, dead: DeadRun, diskSeconds: number): Promise<
     ...entries.filter(({ kind }) => kind === "disk"),
   ]) {
     if (isTakenOver(host, entry)) continue;
-    const what = describe(entry);
+    const what = describeEntry(entry);
     try {
       if (await release(host, entry, diskSeconds)) released.push(what);
     } catch (error) {
@@ -91,7 +91,7 @@ async function recover(host: Host, dead: DeadRun, diskSeconds: number): Promise<
 // was waiting for the dead one's lock may be at work under the same name, and answers for it now.
 function isTakenOver(host: Host, entry: JournalEntry): boolean {
   return readLiveEntries(host.runDir).some(
-    (live) => live.kind === entry.kind && (describe(live) === describe(entry) || isSameLoop(live, entry)),
+    (live) => live.kind === entry.kind && (describeEntry(live) === describeEntry(entry) || isSameLoop(live, entry)),
   );
 }
 
@@ -127,7 +127,7 @@ async function release(host: Host, entry: JournalEntry, diskSeconds: number): Pr
 async function waitForDisk(host: Host, path: string, seconds: number): Promise<false> {
   if (blockDeviceNumber(path) === undefined || !isHeldExclusively(path)) return false;
   host.log.info(`waiting up to ${String(seconds)} s for disk ${path}, which a killed run wrote to`);
-  const free = await retryFor(seconds, () => (isHeldExclusively(path) ? undefined : true));
+  const free = await retryFor(host, seconds, () => (isHeldExclusively(path) ? undefined : true));
   if (free === undefined)
     host.log.warn(`disk ${path}, which a killed run wrote to, is still held${describeUsers(path)}`);
   return false;
@@ -165,22 +165,5 @@ async function ifPresent(remove: () => Promise<void>): Promise<boolean> {
   } catch (error) {
     if (hasCode(error, "ENOENT")) return false;
     throw error;
-  }
-}
-
-function describe(entry: JournalEntry): string {
-  switch (entry.kind) {
-    case "loop":
-      return `loop device ${entry.device} on ${entry.backing}`;
-    case "partition-map":
-      return `partition map of ${entry.disk}`;
-    case "directory":
-      return `directory ${entry.path}`;
-    case "tree":
-      return `directory tree ${entry.path}`;
-    case "file":
-      return `file ${entry.path}`;
-    case "disk":
-      return `disk ${entry.path}`;
   }
 }

@@ -41,20 +41,27 @@ export interface CommandOutcome {
 
 /** An external command that failed. The message carries the command and its own last words. */
 export class CommandError extends KnownError {
-  override readonly name = "CommandError";
+  override readonly name: string = "CommandError";
   readonly outcome: CommandOutcome;
 
-  constructor(outcome: CommandOutcome, reason: string) {
+  constructor(outcome: CommandOutcome, reason: string, options: KnownErrorOptions = {}) {
     const words = outcome.said === "" ? "" : `\n${indent(outcome.said)}`;
-    super(`${reason}: ${quoteArgv(outcome.argv)}${words}`);
+    super(`${reason}: ${quoteArgv(outcome.argv)}${words}`, options);
     this.outcome = outcome;
   }
+}
+
+/** An external command that did not end in its time. */
+export class CommandTimeout extends CommandError {
+  override readonly name = "CommandTimeout";
 }
 
 /** The run was ended by a signal; exit status 128+n as a shell reports it. */
 export class Interrupted extends KnownError {
   override readonly name = "Interrupted";
   readonly signal: NodeJS.Signals;
+  /** When it came, by `performance.now()`. */
+  readonly at = performance.now();
 
   constructor(signal: NodeJS.Signals) {
     super(`interrupted by ${signal}`, { exitCode: 128 + constants.signals[signal] });

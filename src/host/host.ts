@@ -1,5 +1,6 @@
 import type { Journal } from "./journal.ts";
 import type { Log } from "./log.ts";
+import type { TimeLimits } from "./time-limits.ts";
 
 /**
  * What every room may use of the machine it runs on; passed down, so that a test can put fake commands on the PATH and
@@ -14,4 +15,8 @@ export interface Host {
   readonly journal: Journal;
   /** Directory for locks and journals; below /run, which a reboot empties. */
   readonly runDir: string;
+  /** How long commands may take; absent: the defaults. */
+  readonly limits?: TimeLimits;
+  /** Seconds that releases have after a signal; absent: the default. */
+  readonly releaseSeconds?: number;
 }

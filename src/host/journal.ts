@@ -28,10 +28,30 @@ export const journalEntrySchema = z.discriminatedUnion("kind", [
 ]);
 export type JournalEntry = z.infer<typeof journalEntrySchema>;
 
+/** An entry in words, as `loop device /dev/loop3 on /srv/disk`. */
+export function describeEntry(entry: JournalEntry): string {
+  switch (entry.kind) {
+    case "loop":
+      return `loop device ${entry.device} on ${entry.backing}`;
+    case "partition-map":
+      return `partition map of ${entry.disk}`;
+    case "directory":
+      return `directory ${entry.path}`;
+    case "tree":
+      return `directory tree ${entry.path}`;
+    case "file":
+      return `file ${entry.path}`;
+    case "disk":
+      return `disk ${entry.path}`;
+  }
+}
+
 /** The journal of this run. */
 export interface Journal {
   /** Writes `entry` down; call before acquiring. The returned function strikes it out; call after releasing. */
   record(entry: JournalEntry): () => void;
+  /** What is recorded and not struck out, oldest first. */
+  open(): readonly JournalEntry[];
   /** Removes the journal's file; what is still recorded then stays recorded (a failed release). */
   close(): void;
 }
@@ -60,7 +80,7 @@ export function openJournal(runDir: string): Journal {
   const directory = join(runDir, "journal");
   const owner = ownIdentity();
   const path = join(directory, `${String(owner.pid)}-${owner.startTime}.jsonl`);
-  const open = new Set<number>();
+  const open = new Map<number, JournalEntry>();
   let nextId = 0;
   let created = false;
 
@@ -76,11 +96,12 @@ export function openJournal(runDir: string): Journal {
       }
       const id = nextId++;
       append({ id, entry });
-      open.add(id);
+      open.set(id, entry);
       return () => {
         if (open.delete(id)) append({ id, released: true });
       };
     },
+    open: () => [...open.values()],
     close() {
       if (created && open.size === 0) rmSync(path, { force: true });
     },

@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import type { Owned } from "./disposal.ts";
 import type { Host } from "./host.ts";
 import { run } from "./run.ts";
+import { timeLimits } from "./time-limits.ts";
 
 /** A flock(2) lock held on `path` until it is disposed of or this process dies. The file stays: see {@link acquireLock}. */
 export interface Lock extends Owned {
@@ -42,6 +43,8 @@ async function flock(host: Host, file: FileHandle, { waitSeconds }: LockOptions)
     {
       descriptors: [file.fd],
       accept: [0, conflict],
+      // Whoever waits for ever waits for another run: a signal ends it.
+      ...(waitSeconds === undefined ? {} : { timeoutSeconds: waitSeconds + (host.limits ?? timeLimits()).asks }),
     },
   );
   return exitCode === 0;

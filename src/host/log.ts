@@ -13,6 +13,8 @@ export interface Phase {
  */
 export interface Log {
   readonly verbose: boolean;
+  /** From now on debug lines are shown: a setting asks for them. */
+  setVerbose(): void;
   readonly phases: readonly Phase[];
   /** The innermost step that failed with `error`, or with what caused it, if any did. */
   failedPhase(error: unknown): string | undefined;
@@ -36,7 +38,7 @@ export interface LogOptions {
 
 /** A log on stderr, or on `options.write`. `verbose` (DEBUG_LEVEL=1) adds the debug lines. */
 export function createLog(options: LogOptions = {}): Log {
-  const verbose = options.verbose ?? false;
+  let verbose = options.verbose ?? false;
   const terminal = options.terminal ?? false;
   const write = options.write ?? writeStderr;
   const phases: Phase[] = [];
@@ -52,7 +54,12 @@ export function createLog(options: LogOptions = {}): Log {
     write(`${level}: ${maskCredentials(message)}\n`);
   };
   return {
-    verbose,
+    get verbose() {
+      return verbose;
+    },
+    setVerbose() {
+      verbose = true;
+    },
     phases,
     failedPhase: (error) => causesOf(error).flatMap((cause) => failedPhases.get(cause) ?? [])[0],
     debug: (message) => {

@@ -43,6 +43,7 @@ export interface HostOptions {
   readonly signal: AbortSignal;
   readonly verbose: boolean;
   readonly terminal: boolean;
+  readonly releaseSeconds: number;
 }
 
 /** The machine this process runs on. */
@@ -52,6 +53,7 @@ export function createHost(options: HostOptions): Host {
     log: createLog({ verbose: options.verbose, terminal: options.terminal }),
     path: withSystemDirectories(options.path ?? ""),
     signal: options.signal,
+    releaseSeconds: options.releaseSeconds,
     journal: openJournal(runDir),
     runDir,
   };

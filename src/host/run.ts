@@ -1,8 +1,18 @@
 import { execa, type Options, type ResultPromise } from "execa";
 import type { Readable, Writable } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
-import { CommandError, type CommandOutcome, Interrupted, KnownError, quoteArgv } from "./errors.ts";
+import {
+  CommandError,
+  type CommandOutcome,
+  CommandTimeout,
+  type Interrupted,
+  KnownError,
+  quoteArgv,
+} from "./errors.ts";
 import type { Host } from "./host.ts";
+import { guardTime, type TimeGuard } from "./time-guard.ts";
+import { type Stall, type StallWatch, watchForStall } from "./stall.ts";
+import { limitOf } from "./time-limits.ts";
 
 /** How a command is run. Without options: no stdin, stdout and stderr captured, clean environment, ended by a signal. */
 export interface RunOptions {
@@ -29,7 +39,10 @@ export interface RunOptions {
   readonly isolated?: boolean;
   /** What the log and errors show instead of the argv, where that is a wrapper with the real command inside. */
   readonly shownAs?: readonly string[];
+  /** Seconds that it may take; default: by what the command does (time-limits.ts). */
   readonly timeoutSeconds?: number;
+  /** For what may take as long as it needs, provided that it moves. */
+  readonly stall?: Stall;
   /** Exit statuses that are no error; default only 0. */
   readonly accept?: readonly number[];
 }
@@ -83,9 +96,13 @@ export function start(host: Host, argv: readonly [string, ...string[]], options:
   const kill = (): void => {
     killGroup(child.pid);
   };
-  if (!shielded) host.signal.addEventListener("abort", kill, { once: true });
-  const done = finish(host, argv, child, options, { tail, captured }).finally(() => {
-    host.signal.removeEventListener("abort", kill);
+  const guard = guardTime(host, { shielded, seconds: options.timeoutSeconds ?? limitOf(host, argv[0]), kill });
+  const stall = watchForStall(host, child.pid, options.stall, () => {
+    guard.end();
+  });
+  const done = finish(host, argv, child, options, { tail, captured, guard, stall }).finally(() => {
+    guard.stop();
+    stall.stop();
   });
   // The caller awaits it when its pumps are done; until then a failure is not unhandled.
   done.catch(() => undefined);
@@ -154,7 +171,6 @@ function execaOptions(host: Host, options: RunOptions): Options {
     ] as NonNullable<Options["stdio"]>,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(typeof options.stdin === "object" ? { input: options.stdin.text } : {}),
-    ...(options.timeoutSeconds === undefined ? {} : { timeout: options.timeoutSeconds * 1000, killSignal: "SIGKILL" }),
   };
 }
 
@@ -216,14 +232,23 @@ function wholeLines(write: (text: string) => void): Lines {
   };
 }
 
+interface Watching {
+  readonly tail: Tail;
+  readonly captured: () => string;
+  readonly guard: TimeGuard;
+  readonly stall: StallWatch;
+}
+
 async function finish(
   host: Host,
   argv: readonly [string, ...string[]],
   child: Child,
   options: RunOptions,
-  { tail, captured }: { readonly tail: Tail; readonly captured: () => string },
+  { tail, captured, guard, stall }: Watching,
 ): Promise<CommandOutcome> {
-  const result = await child;
+  const ended = await Promise.race([child, guard.unkillable]);
+  if (ended === "unkillable") abandon(child);
+  const result = ended === "unkillable" ? notEnded : ended;
   const outcome: CommandOutcome = {
     argv: options.shownAs ?? argv,
     exitCode: result.exitCode,
@@ -232,16 +257,35 @@ async function finish(
     said: tail.text(),
   };
   if (options.shielded !== true && host.signal.aborted) throw host.signal.reason as Interrupted;
-  if (result.timedOut) {
-    killGroup(child.pid);
-    throw new CommandError(outcome, `no end after ${String(options.timeoutSeconds)} s`);
-  }
+  if (guard.expiredAfter !== undefined && result.exitCode === undefined)
+    throw timeout(host, outcome, guard.expiredAfter, ended === "unkillable");
+  if (stall.endedAfter !== undefined && result.exitCode !== 0)
+    throw new CommandTimeout(outcome, `no progress for ${String(stall.endedAfter)} s, so it was ended`, {
+      hint: "STALL_TIMEOUT says how long a step may stand still",
+    });
   if (result.exitCode !== undefined && (options.accept ?? [0]).includes(result.exitCode)) return outcome;
   if (result.signal !== undefined) throw new CommandError(outcome, `killed by ${result.signal}`);
   if (result.exitCode === undefined)
     throw new KnownError(`cannot run ${quoteArgv(outcome.argv)}: ${String(result.shortMessage)}`);
   if (result.exitCode === 127) throw new CommandError(outcome, `command not found or not runnable (status 127)`);
   throw new CommandError(outcome, `exit status ${String(result.exitCode)}`);
+}
+
+const notEnded = { exitCode: undefined, signal: "SIGKILL", shortMessage: "it does not end" } as const;
+
+// Neither it nor its pipes keep us from ending.
+function abandon(child: Child): void {
+  child.unref();
+  for (const stream of child.stdio as readonly (Readable | Writable | null | undefined)[]) stream?.destroy();
+}
+
+function timeout(host: Host, outcome: CommandOutcome, seconds: number, unkillable: boolean): CommandTimeout {
+  const stuck = unkillable ? ", and it cannot be killed because it waits in the kernel" : "";
+  return new CommandTimeout(outcome, `no end after ${String(Math.round(seconds * 10) / 10)} s${stuck}`, {
+    hint: host.signal.aborted
+      ? "what was not released is released by the next run, or by `ganeti-instance-debootstrap gc`"
+      : "look at the kernel log and at the disk: does it answer? COMMAND_TIMEOUT says how long it is waited for",
+  });
 }
 
 function killGroup(pid: number | undefined): void {

@@ -207,6 +207,7 @@ function testHostOfSuite(directory: string): Parameters<typeof configureGuest>[0
     runDir: `${directory}.run`,
     log: {
       verbose: false,
+      setVerbose: () => undefined,
       phases: [],
       failedPhase: () => undefined,
       debug: () => undefined,
@@ -218,6 +219,6 @@ function testHostOfSuite(directory: string): Parameters<typeof configureGuest>[0
       raw: () => undefined,
     },
     signal: new AbortController().signal,
-    journal: { record: () => () => undefined, close: () => undefined },
+    journal: { record: () => () => undefined, open: () => [], close: () => undefined },
   };
 }

@@ -85,7 +85,7 @@ export async function detachLoop(host: Host, state: LoopState, seconds = release
   if (!(await isStill(host, state))) return false;
   await settleUdev(host);
   await run(host, ["losetup", "--detach", state.device], { shielded: true, accept: [0, 1] });
-  const gone = await retryFor(seconds, async () => ((await isStill(host, state)) ? undefined : true));
+  const gone = await retryFor(host, seconds, async () => ((await isStill(host, state)) ? undefined : true));
   if (gone === true) return true;
   throw new KnownError(`loop device ${state.device} on ${state.backing} is still held${describeUsers(state.device)}`, {
     hint: `it vanishes when its last user closes it; else: losetup --detach ${state.device}`,

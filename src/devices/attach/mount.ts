@@ -100,7 +100,7 @@ async function unmount(host: Host, path: string, readOnly: boolean): Promise<voi
 
 /** Unmounts everything at and below `path`, deepest first; waits for what is busy, never detaches it lazily. */
 export async function unmountBelow(host: Host, path: string, seconds = unmountSeconds): Promise<void> {
-  const gone = await retryFor(seconds, async () => {
+  const gone = await retryFor(host, seconds, async () => {
     for (const { mountPoint } of [...mountsAt(path)].reverse()) {
       await run(host, ["umount", "--no-canonicalize", mountPoint], { shielded: true, accept: [0, 1, 32] });
     }

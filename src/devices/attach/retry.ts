@@ -1,17 +1,23 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Host } from "../../host/host.ts";
+import { releaseTimeLeft } from "../../host/time-limits.ts";
 
 /**
  * Asks `attempt` again, with growing pauses, until it gives something other than undefined or `seconds` are over;
- * then undefined. It does not end early on a signal: it serves releases.
+ * then undefined. It serves releases: a signal does not end it, but leaves it no more than the time that releases have.
  */
 export async function retryFor<T>(
+  host: Pick<Host, "signal" | "releaseSeconds">,
   seconds: number,
   attempt: (round: number) => Promise<T | undefined> | T | undefined,
 ): Promise<T | undefined> {
   const end = performance.now() + seconds * 1000;
+  let lastCall = Infinity;
   for (let round = 0; ; round++) {
     const result = await attempt(round);
-    if (result !== undefined || performance.now() >= end) return result;
-    await sleep(Math.min(10 * 2 ** Math.min(round, 5), Math.max(1, end - performance.now())));
+    if (lastCall === Infinity && host.signal.aborted) lastCall = performance.now() + releaseTimeLeft(host) * 1000;
+    const left = Math.min(end, lastCall) - performance.now();
+    if (result !== undefined || left <= 0) return result;
+    await sleep(Math.min(10 * 2 ** Math.min(round, 5), Math.max(1, left)));
   }
 }

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { CommandTimeout } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 
@@ -10,5 +11,9 @@ const settleSeconds = 10;
  */
 export async function settleUdev(host: Host): Promise<void> {
   if (!existsSync("/run/udev/control")) return;
-  await run(host, ["udevadm", "settle", `--timeout=${String(settleSeconds)}`], { accept: [0, 1], shielded: true });
+  try {
+    await run(host, ["udevadm", "settle", `--timeout=${String(settleSeconds)}`], { accept: [0, 1], shielded: true });
+  } catch (error) {
+    if (!(error instanceof CommandTimeout)) throw error;
+  }
 }

@@ -82,7 +82,7 @@ async function findMap(host: Host, disk: string, { offset, sizeLimit }: Extent):
 export async function unmapPartitions(host: Host, disk: string, seconds = releaseSeconds): Promise<boolean> {
   if ((await partitionMaps(host, disk)).length === 0) return false;
   await settleUdev(host);
-  const left = await retryFor(seconds, async () => {
+  const left = await retryFor(host, seconds, async () => {
     for (const { name } of await partitionMaps(host, disk))
       await run(host, ["dmsetup", "remove", name], { shielded: true, accept: [0, 1] });
     return (await partitionMaps(host, disk)).length === 0 ? true : undefined;

@@ -1,5 +1,5 @@
 import type { Setting } from "../setting.ts";
-import { absolutePath, list, optionalPath } from "../value-types.ts";
+import { absolutePath, list, optionalPath, wholeNumber, yesOrNo } from "../value-types.ts";
 
 /** What belongs to the node: its directories, and what it lets be chosen for one instance. */
 export const nodeSettings = {
@@ -46,5 +46,28 @@ export const nodeSettings = {
     example: "harmless suite extra_pkgs",
     empty: "everywhere",
     applies: ["create", "import"],
+  },
+  COMMAND_TIMEOUT: {
+    key: "commandTimeout",
+    type: wholeNumber(0, 10 ** 6),
+    default: "600",
+    help: "Seconds that a command such as mount may take; what only asks gets a tenth, what writes everything out six times as much. 0: no bound.",
+    expected: "a number of seconds",
+    applies: ["create", "import", "export", "rename"],
+  },
+  STALL_TIMEOUT: {
+    key: "stallTimeout",
+    type: wholeNumber(0, 10 ** 6),
+    default: "900",
+    help: "Seconds after which a bootstrap or a restore that makes no progress at all is ended, as with a mirror that never answers. 0: never.",
+    expected: "a number of seconds",
+    applies: ["create", "import", "cache"],
+  },
+  DEBUG_LOG: {
+    key: "debugLog",
+    ...yesOrNo,
+    default: "no",
+    help: "yes: the log has every command that is run, also where Ganeti passes no DEBUG_LEVEL (`gnt-backup export -d`).",
+    applies: ["create", "import", "export", "rename", "cache"],
   },
 } as const satisfies Record<string, Setting>;

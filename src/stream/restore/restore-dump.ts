@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, statfs } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { Config } from "../../config/config.ts";
 import type { Disk } from "../../devices/disk.ts";
@@ -37,7 +37,7 @@ export async function restoreDump(
   const { filesystem: type, suite } = config;
   const { uuid } = await makeFilesystem(host, root.device, { type, suite, label: unfinishedLabel });
   const mounted = releases.use(await mountRestored(host, root.device, type));
-  await host.log.phase("restore the dump", () => runRestore(host, mounted.tree, chunks));
+  await host.log.phase("restore the dump", () => runRestore(host, mounted.tree, chunks, config.stallTimeout));
   const guest = openRoot(mounted.tree.path, host);
   await removeNetworkRules(host, guest);
   const held = releases.move();
@@ -64,13 +64,26 @@ async function holdBackTable({ device }: Disk): Promise<{ writeBack(): Promise<v
   return { writeBack: () => writeBlocks(device, 0, sector) };
 }
 
-async function runRestore(host: Host, target: Target, chunks: AsyncIterable<Buffer>): Promise<void> {
+async function runRestore(
+  host: Host,
+  target: Target,
+  chunks: AsyncIterable<Buffer>,
+  stallTimeout: number,
+): Promise<void> {
   // restore keeps lists of its own while it runs. Nothing but the target can be written where it does, and no name
   // in a stream can be this one.
   const lists = await mkdtemp(join(target.path, ".restore-"));
   const command = ["restore", "-r", "-y", "-f", "-", "-T", join(confinedRoot, basename(lists))] as const;
   const inTree = ["sh", "-c", 'cd root && exec "$@"', "restore", ...command] as const;
-  const restore = startConfined(host, target, [...inTree], { stdin: "pipe" });
+  // While the backup does not come, restore has nothing to do.
+  let waiting = true;
+  let taken = 0;
+  const progress = async (): Promise<string> =>
+    waiting ? String(performance.now()) : `${String(taken)} ${await filling(target)}`;
+  const restore = startConfined(host, target, [...inTree], {
+    stdin: "pipe",
+    stall: { what: "restore", seconds: stallTimeout, progress },
+  });
   restore.done.catch(() => undefined);
   try {
     if (restore.stdin !== undefined) {
@@ -78,8 +91,12 @@ async function runRestore(host: Host, target: Target, chunks: AsyncIterable<Buff
       const scanner = createDumpScanner();
       for await (const chunk of chunks) {
         scanner.push(chunk);
+        waiting = false;
         await passUntilClosed(sink.write(chunk));
+        waiting = true;
+        taken++;
       }
+      waiting = false;
       scanner.finish();
       await passUntilClosed(sink.end());
     }
@@ -91,6 +108,13 @@ async function runRestore(host: Host, target: Target, chunks: AsyncIterable<Buff
   }
   await rm(lists, { recursive: true, force: true });
   await rm(join(target.path, "restoresymtable"), { force: true });
+}
+
+// What restore has made of the stream so far: when it takes nothing of it any more and nothing changes on the filesystem,
+// it goes round in circles, as some hostile streams make it.
+async function filling({ path }: Target): Promise<string> {
+  const { bfree, ffree } = await statfs(path);
+  return `${String(bfree)} ${String(ffree)}`;
 }
 
 // restore stops reading at the first end record; what follows it, the scanner still sees.

@@ -46,6 +46,7 @@ export async function prefetch(
   directory: string,
 ): Promise<Prefetched | undefined> {
   if (!(await canPrefetch(host, wanted, archive))) return undefined;
+  host.log.info(`fetching packages from ${archive.mirror}`);
   try {
     return await host.log.phase("fetch packages", () => fetchAll(host, wanted, archive, directory));
   } catch (error) {

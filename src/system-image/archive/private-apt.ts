@@ -20,6 +20,8 @@ export interface FetchedIndices {
 export interface PrivateApt {
   readonly directory: string;
   readonly env: Record<string, string>;
+  /** STALL_TIMEOUT, in seconds. */
+  readonly stallTimeout: number;
 }
 
 const helper = "/usr/lib/apt/apt-helper";
@@ -41,7 +43,11 @@ export async function preparePrivateApt(config: Config, archive: Archive, direct
   await writeFile(join(directory, "etc/sources.list"), source);
   await writeFile(join(directory, "state/status"), "");
   await writeFile(join(directory, "apt.conf"), aptConfiguration(config, directory));
-  return { directory, env: { ...engineEnvironment(config), APT_CONFIG: join(directory, "apt.conf") } };
+  return {
+    directory,
+    env: { ...engineEnvironment(config), APT_CONFIG: join(directory, "apt.conf") },
+    stallTimeout: config.stallTimeout,
+  };
 }
 
 /** The components asked for, or debootstrap's default. */
@@ -55,6 +61,7 @@ export async function fetchIndices(host: Host, config: Config, apt: PrivateApt):
   await run(host, ["apt-get", "--error-on=any", "-o", "pkgCacheFile::Generate=false", "update"], {
     env: apt.env,
     isolated: true,
+    stall: { what: `fetching the indices of ${config.suite}`, seconds: config.stallTimeout },
   });
   const lists = join(apt.directory, "lists");
   const files = await readdir(lists);
@@ -87,7 +94,11 @@ export async function fetchDebs(
     const words = debs
       .slice(start, start + debsPerCall)
       .flatMap(({ filename, path, sha256 }) => [`${mirror}/${filename}`, path, `SHA256:${sha256}`]);
-    await run(host, [helper, "download-file", ...words], { env: apt.env, isolated: true });
+    await run(host, [helper, "download-file", ...words], {
+      env: apt.env,
+      isolated: true,
+      stall: { what: `fetching packages from ${mirror}`, seconds: apt.stallTimeout },
+    });
   }
 }
 

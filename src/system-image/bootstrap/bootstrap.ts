@@ -84,6 +84,8 @@ async function runEngine(
     options: key.options,
   };
   await mkdir(place.tree, { recursive: true, mode: 0o755 });
+  const from = fetched === undefined ? archive.mirror : "what was fetched";
+  host.log.info(`bootstrapping ${config.suite} ${config.arch} with ${config.bootstrap} from ${from}`);
   if (config.bootstrap === "mmdebstrap") {
     await runMmdebstrap(host, config, { ...task, temporary: place.downloads });
   } else {

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { Config } from "../../config/config.ts";
-import { CommandError, KnownError, quoteArgv } from "../../host/errors.ts";
+import { CommandError, CommandTimeout, KnownError, quoteArgv } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
 import { start } from "../../host/run.ts";
 import { readDebootstrapProgress } from "../debootstrap-progress.ts";
@@ -30,6 +30,7 @@ export async function runDebootstrap(host: Host, config: Config, task: Debootstr
   const command = start(host, ["sh", "-c", reporting, "debootstrap", task.log, ...argv], {
     isolated: true,
     stdout: "pipe",
+    stall: { what: `the bootstrap from ${task.mirror}`, seconds: config.stallTimeout },
     env: engineEnvironment(config),
   });
   let rest = "";
@@ -42,10 +43,19 @@ export async function runDebootstrap(host: Host, config: Config, task: Debootstr
     await command.done;
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
+    if (error instanceof CommandTimeout) throw stuck(error, task.mirror);
     throw new DebootstrapFailed(argv, progress.complaints, await endOf(task.log), error);
   } finally {
     progress.end();
   }
+}
+
+/** The error of an engine that stood still. */
+export function stuck(error: CommandTimeout, mirror: string): KnownError {
+  return new KnownError(`the bootstrap from ${mirror} stands still: ${error.message}`, {
+    cause: error,
+    hint: "check whether the mirror answers this node (MIRROR, PROXY); STALL_TIMEOUT says how long it is waited for",
+  });
 }
 
 /** The command line for one task. */

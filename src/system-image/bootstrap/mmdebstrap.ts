@@ -1,7 +1,8 @@
 import type { Config } from "../../config/config.ts";
-import { CommandError, KnownError, quoteArgv } from "../../host/errors.ts";
+import { CommandError, CommandTimeout, KnownError, quoteArgv } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
 import { start } from "../../host/run.ts";
+import { stuck } from "./debootstrap.ts";
 import { engineEnvironment } from "../archive/engine-environment.ts";
 import { readMmdebstrapProgress } from "../mmdebstrap-progress.ts";
 
@@ -24,6 +25,7 @@ export async function runMmdebstrap(host: Host, config: Config, task: Mmdebstrap
   const command = start(host, ["sh", "-c", 'exec "$@" 2>&1', "mmdebstrap", ...argv], {
     isolated: true,
     stdout: "pipe",
+    stall: { what: `the bootstrap from ${task.mirror}`, seconds: config.stallTimeout },
     // In the tree it is unset by mmdebstrap.
     env: { ...(task.temporary === undefined ? {} : { TMPDIR: task.temporary }), ...engineEnvironment(config) },
   });
@@ -37,6 +39,7 @@ export async function runMmdebstrap(host: Host, config: Config, task: Mmdebstrap
     await command.done;
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
+    if (error instanceof CommandTimeout) throw stuck(error, task.mirror);
     const words = progress.last.map((line) => `    ${line}`).join("\n");
     throw new KnownError(`mmdebstrap failed:\n${words}`, {
       cause: error,
