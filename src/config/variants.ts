@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { hasCode } from "../host/errors.ts";
+import { ifThere } from "../host/absent.ts";
 import type { Installation } from "../host/installation.ts";
 
 /** What is wrong with `variant` as a name; undefined when it can name a file. */
@@ -18,10 +18,7 @@ export function variantFile(variantsDir: string, variant: string): string {
 
 /** The variants that Ganeti offers: `variants.list` of the OS definition, without comments and blank lines. */
 export async function publishedVariants({ osDir }: Pick<Installation, "osDir">): Promise<readonly string[]> {
-  const text = await readFile(join(osDir, "variants.list"), "utf8").catch((error: unknown) => {
-    if (hasCode(error, "ENOENT")) return "";
-    throw error;
-  });
+  const text = (await ifThere(readFile(join(osDir, "variants.list"), "utf8"))) ?? "";
   return text
     .split("\n")
     .map((line) => line.trim())
@@ -30,10 +27,7 @@ export async function publishedVariants({ osDir }: Pick<Installation, "osDir">):
 
 /** The variants that have a file, published or not. */
 export async function configuredVariants(variantsDir: string): Promise<readonly string[]> {
-  const names = await readdir(variantsDir).catch((error: unknown) => {
-    if (hasCode(error, "ENOENT", "ENOTDIR")) return [];
-    throw error;
-  });
+  const names = (await ifThere(readdir(variantsDir))) ?? [];
   return names
     .filter((name) => name.endsWith(".conf") && !name.startsWith("."))
     .map((name) => name.slice(0, -".conf".length))

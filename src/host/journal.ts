@@ -1,7 +1,7 @@
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod/mini";
-import { hasCode } from "./errors.ts";
+import { ifThereSync } from "./absent.ts";
 import { isAlive, ownIdentity, processIdentitySchema, type ProcessIdentity } from "./process-identity.ts";
 
 /** Something the kernel or the disk keeps when we are killed, written down before it is acquired. */
@@ -168,27 +168,17 @@ function stillOpen(lines: readonly unknown[]): readonly JournalEntry[] {
 }
 
 function journalNames(directory: string): readonly string[] {
-  try {
-    // A rewrite that was cut short has another ending.
-    return readdirSync(directory)
-      .filter((name) => name.endsWith(".jsonl"))
-      .sort();
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return [];
-    throw error;
-  }
+  const names = ifThereSync(() => readdirSync(directory)) ?? [];
+  // A rewrite that was cut short has another ending.
+  return names.filter((name) => name.endsWith(".jsonl")).sort();
 }
 
 function readLines(path: string): readonly unknown[] {
-  try {
-    return readFileSync(path, "utf8")
-      .split("\n")
-      .filter((line) => line !== "")
-      .map(parseLine);
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return [];
-    throw error;
-  }
+  const text = ifThereSync(() => readFileSync(path, "utf8")) ?? "";
+  return text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map(parseLine);
 }
 
 function parseLine(line: string): unknown {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import * as z from "zod/mini";
-import { hasCode } from "./errors.ts";
+import { ifThereSync } from "./absent.ts";
 
 /** A process that cannot be mistaken for a later one with the same number. `startTime` in clock ticks since boot. */
 export const processIdentitySchema = z.object({ pid: z.int(), startTime: z.string() });
@@ -18,12 +18,8 @@ export function isAlive({ pid, startTime }: ProcessIdentity): boolean {
 
 // Field 22 of proc_pid_stat(5); counted behind the command name, which may hold spaces and brackets.
 function startTimeOf(pid: string): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return fields[0] === "Z" ? undefined : fields[19];
-  } catch (error) {
-    if (hasCode(error, "ENOENT", "ESRCH")) return undefined;
-    throw error;
-  }
+  const stat = ifThereSync(() => readFileSync(`/proc/${pid}/stat`, "utf8"), "ESRCH");
+  if (stat === undefined) return undefined;
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return fields[0] === "Z" ? undefined : fields[19];
 }

@@ -10,7 +10,8 @@ import {
   readlinkSync,
 } from "node:fs";
 import type { Stats } from "node:fs";
-import { hasCode, KnownError } from "./errors.ts";
+import { ifThereSync } from "./absent.ts";
+import { KnownError } from "./errors.ts";
 import { printable } from "./printable.ts";
 
 /** The root of a guest's tree as it was when first seen: another filesystem mounted there later is refused. */
@@ -195,10 +196,5 @@ function mountIdOf(fd: number): string {
 
 /** What stands at `path`, not followed; undefined for nothing. */
 export function lstatIfThere(path: string | Buffer): Stats | undefined {
-  try {
-    return lstatSync(path);
-  } catch (error) {
-    if (hasCode(error, "ENOENT", "ENOTDIR")) return undefined;
-    throw error;
-  }
+  return ifThereSync(() => lstatSync(path));
 }

@@ -15,6 +15,7 @@ import {
   writeFileSync,
   type Stats,
 } from "node:fs";
+import { ifThereSync } from "./absent.ts";
 import { hasCode, KnownError } from "./errors.ts";
 import type { Host } from "./host.ts";
 import { lstatIfThere, type Place, refuseOtherMount, type Root, shown } from "./rooted-path.ts";
@@ -145,7 +146,9 @@ export async function stagePlace(
   const old = openRegular(root, place);
   const temporary = temporaryName(place);
   const discard = (): void => {
-    removeIfThere(temporary);
+    ifThereSync(() => {
+      unlinkSync(temporary);
+    });
   };
   try {
     await writeDressed(host, temporary, old, content, options);
@@ -245,14 +248,6 @@ function temporaryName(place: Place): string {
   return place.sibling(`.ganeti-instance-debootstrap.${randomBytes(8).toString("hex")}`);
 }
 
-function removeIfThere(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    if (!hasCode(error, "ENOENT")) throw error;
-  }
-}
-
 /** Sorted names in the directory at `place`. */
 export function listPlace(root: Root, place: Place): readonly string[] {
   const stat = lstatIfThere(place.hostPath);
@@ -317,7 +312,9 @@ export function replaceByLink(place: Place, target: string): void {
   try {
     renameSync(temporary, place.hostPath);
   } catch (error) {
-    removeIfThere(temporary);
+    ifThereSync(() => {
+      unlinkSync(temporary);
+    });
     throw error;
   }
 }

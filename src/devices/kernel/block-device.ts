@@ -1,5 +1,6 @@
 import { closeSync, openSync, constants, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { ifThereSync } from "../../host/absent.ts";
 import { hasCode, KnownError, messageOf } from "../../host/errors.ts";
 
 /** The number of a block device as the kernel writes it: `major:minor`, decimal. */
@@ -90,12 +91,7 @@ export function blockDeviceNumber(path: string): DeviceNumber | undefined {
 
 /** The directory of a block device in sysfs, or undefined when the kernel has no such device. */
 export function sysfsDirectory(number: DeviceNumber): string | undefined {
-  try {
-    return realpathSync(`/sys/dev/block/${number}`);
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return undefined;
-    throw error;
-  }
+  return ifThereSync(() => realpathSync(`/sys/dev/block/${number}`));
 }
 
 /**
@@ -119,13 +115,8 @@ export function isHeldExclusively(device: string): boolean {
 
 /** The text of a small file of sysfs or procfs without the last newline, or undefined when it is not there. */
 export function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8").trimEnd();
-  } catch (error) {
-    // ENXIO, ENODEV: the device went away between open and read.
-    if (hasCode(error, "ENOENT", "ENXIO", "ENODEV", "ENOTDIR", "EINVAL")) return undefined;
-    throw error;
-  }
+  // ENXIO, ENODEV: the device went away between open and read.
+  return ifThereSync(() => readFileSync(path, "utf8").trimEnd(), "ENXIO", "ENODEV", "EINVAL");
 }
 
 function isPartition(directory: string): boolean {
@@ -149,12 +140,7 @@ function holdersOf(directory: string): readonly Holder[] {
 
 /** The names in a directory, none when it is not there. */
 export function listDirectory(path: string): readonly string[] {
-  try {
-    return readdirSync(path);
-  } catch (error) {
-    if (hasCode(error, "ENOENT", "ENOTDIR", "ESRCH")) return [];
-    throw error;
-  }
+  return ifThereSync(() => readdirSync(path), "ESRCH") ?? [];
 }
 
 function readNumber(path: string): number {

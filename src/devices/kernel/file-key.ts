@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { hasCode } from "../../host/errors.ts";
+import { ifThereSync } from "../../host/absent.ts";
 import { deviceNumber } from "./block-device.ts";
 
 /** `major:minor:inode`: what identifies a file to the kernel, whatever its path. */
@@ -7,11 +7,6 @@ export type FileKey = string;
 
 /** The key of the file at `path` (links followed), or undefined when there is none. */
 export function fileKey(path: string): FileKey | undefined {
-  try {
-    const status = statSync(path, { bigint: true });
-    return `${deviceNumber(status.dev)}:${String(status.ino)}`;
-  } catch (error) {
-    if (hasCode(error, "ENOENT", "ENOTDIR")) return undefined;
-    throw error;
-  }
+  const status = ifThereSync(() => statSync(path, { bigint: true }));
+  return status && `${deviceNumber(status.dev)}:${String(status.ino)}`;
 }

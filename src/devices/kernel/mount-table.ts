@@ -1,5 +1,5 @@
 import { readFileSync, readlinkSync } from "node:fs";
-import { hasCode } from "../../host/errors.ts";
+import { ifThereSync } from "../../host/absent.ts";
 import { blockDeviceNumber, type DeviceNumber, listDirectory } from "./block-device.ts";
 
 /** A line of proc_pid_mountinfo(5). */
@@ -65,11 +65,7 @@ function unescape(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 }
 
+// A process may end meanwhile, and one of another user may hide its namespace.
 function quietly<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (hasCode(error, "ENOENT", "ESRCH", "EACCES", "EINVAL")) return undefined;
-    throw error;
-  }
+  return ifThereSync(read, "ESRCH", "EACCES", "EINVAL");
 }

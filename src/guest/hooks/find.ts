@@ -1,6 +1,7 @@
 import { open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { hasCode, KnownError } from "../../host/errors.ts";
+import { ifThere } from "../../host/absent.ts";
+import { KnownError } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
 import { printable } from "../../host/printable.ts";
 import { capture, run } from "../../host/run.ts";
@@ -33,18 +34,9 @@ interface Entry {
 }
 
 async function entriesOf(directory: string): Promise<readonly Entry[]> {
-  const names = directory === "" ? [] : await namesIn(directory);
+  const names = directory === "" ? [] : ((await ifThere(readdir(directory))) ?? []).sort();
   const entries = await Promise.all(names.map((name) => entryOf(directory, name)));
   return entries.filter(({ status }) => status?.isFile !== false);
-}
-
-async function namesIn(directory: string): Promise<readonly string[]> {
-  try {
-    return (await readdir(directory)).sort();
-  } catch (error) {
-    if (hasCode(error, "ENOENT", "ENOTDIR")) return [];
-    throw error;
-  }
 }
 
 async function entryOf(directory: string, name: string): Promise<Entry> {

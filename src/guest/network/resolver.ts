@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { hasCode } from "../../host/errors.ts";
+import { ifThere } from "../../host/absent.ts";
 import type { Host } from "../../host/host.ts";
 import type { RootedFiles } from "../../host/rooted-files.ts";
 
@@ -28,7 +28,7 @@ export async function writeResolver(host: Host, files: RootedFiles, nodeRoot = "
 
 async function nodeResolver(nodeRoot: string): Promise<string | undefined> {
   for (const source of sources) {
-    const text = reachable(await readIfThere(join(nodeRoot, source)));
+    const text = reachable((await ifThere(readFile(join(nodeRoot, source), "utf8"))) ?? "");
     if (text !== undefined) return text;
   }
   return undefined;
@@ -59,13 +59,4 @@ function keptSetting(line: string): readonly string[] {
   if (key !== "options") return [];
   const options = values.filter((value) => value !== "trust-ad");
   return options.length === 0 ? [] : [`options ${options.join(" ")}`];
-}
-
-async function readIfThere(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    if (hasCode(error, "ENOENT", "ENOTDIR")) return "";
-    throw error;
-  }
 }
