@@ -1,4 +1,4 @@
-import { type Owned, ReleaseStack } from "../host/disposal.ts";
+import { type Owned, ownedBy, ReleaseStack } from "../host/disposal.ts";
 import { KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { attachDisks, type Disk } from "./disk.ts";
@@ -27,14 +27,15 @@ export async function attachDiskSet(host: Host, { root, swap, data = [] }: DiskP
   const attached = await attachDisks(host, [root, ...(swap === undefined ? [] : [swap]), ...data]);
   for (const disk of attached) releases.use(disk);
   refuseOverlaps(attached);
-  const held = releases.move();
   const [rootDisk, ...others] = attached;
-  return {
-    root: rootDisk,
-    swap: swap === undefined ? undefined : others[0],
-    data: swap === undefined ? others : others.slice(1),
-    [Symbol.asyncDispose]: () => held[Symbol.asyncDispose](),
-  };
+  return ownedBy(
+    {
+      root: rootDisk,
+      swap: swap === undefined ? undefined : others[0],
+      data: swap === undefined ? others : others.slice(1),
+    },
+    releases.move(),
+  );
 }
 
 function refuseOverlaps(disks: readonly Disk[]): void {

@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { open, realpath, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
-import { allAcquired, type Owned, ReleaseStack } from "../host/disposal.ts";
+import { allAcquired, type Owned, ownedBy, ReleaseStack } from "../host/disposal.ts";
 import { hasCode, KnownError, messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { acquireLock, type Lock } from "../host/lock.ts";
@@ -71,7 +71,7 @@ async function findDisk(host: Host, path: string, { waitSeconds = 2 }: AttachOpt
   const identity = await identify(path, realPath);
   const lock = new ReleaseStack();
   lock.use(await lockDisk(host, path, identity, waitSeconds));
-  return { path, realPath, identity, lock, [Symbol.asyncDispose]: () => lock[Symbol.asyncDispose]() };
+  return ownedBy({ path, realPath, identity, lock }, lock);
 }
 
 async function takeDisk(
@@ -87,15 +87,10 @@ async function takeDisk(
   }
   const attached =
     identity.kind === "file" ? releases.use(await attachFile(host, realPath, options)) : blockDisk(identity);
-  const held = releases.move();
-  return {
-    path,
-    realPath,
-    kind: identity.kind,
-    ...attached,
-    readOnly: options.readOnly ?? false,
-    [Symbol.asyncDispose]: () => held[Symbol.asyncDispose](),
-  };
+  return ownedBy(
+    { path, realPath, kind: identity.kind, ...attached, readOnly: options.readOnly ?? false },
+    releases.move(),
+  );
 }
 
 async function resolveDisk(path: string): Promise<string> {
@@ -183,8 +178,7 @@ async function attachFile(host: Host, path: string, options: AttachOptions): Pro
     if (options.readOnly !== true && !host.signal.aborted) await syncFile(device);
   });
   const { sizeBytes, sectorSize } = readBlockDevice(device);
-  const held = releases.move();
-  return { device, sizeBytes, sectorSize, [Symbol.asyncDispose]: () => held[Symbol.asyncDispose]() };
+  return ownedBy({ device, sizeBytes, sectorSize }, releases.move());
 }
 
 // What was written to a file that is gone, or is no longer the instance's, is written nowhere.

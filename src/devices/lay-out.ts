@@ -1,4 +1,4 @@
-import type { Owned } from "../host/disposal.ts";
+import { type Owned, ownedBy } from "../host/disposal.ts";
 import { KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import type { Disk } from "./disk.ts";
@@ -66,14 +66,7 @@ export async function layOutDisk(
   const mapped = await mapPartition(host, disk, partition, table.sectorSize, mapper);
   const sizeBytes = partition.sectors * table.sectorSize;
   await disposeOnError(mapped, () => wipeSignatures(mapped.device, sizeBytes));
-  return {
-    device: mapped.device,
-    disk,
-    sizeBytes,
-    table,
-    partition,
-    [Symbol.asyncDispose]: () => mapped[Symbol.asyncDispose](),
-  };
+  return ownedBy({ device: mapped.device, disk, sizeBytes, table, partition }, mapped);
 }
 
 /** The size in bytes that the root would get, without touching anything. Throws as {@link layOutDisk}. */
@@ -100,14 +93,7 @@ export async function openLayout(
   if (partition === undefined) return undefined;
   const mapped = await mapPartition(host, disk, partition, table.sectorSize, partitionMapper);
   const sizeBytes = partition.sectors * table.sectorSize;
-  return {
-    device: mapped.device,
-    disk,
-    sizeBytes,
-    table,
-    partition,
-    [Symbol.asyncDispose]: () => mapped[Symbol.asyncDispose](),
-  };
+  return ownedBy({ device: mapped.device, disk, sizeBytes, table, partition }, mapped);
 }
 
 async function layOutWhole(host: Host, disk: Disk, options: LayoutOptions): Promise<RootDevice & Owned> {

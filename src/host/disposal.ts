@@ -6,6 +6,14 @@ export interface Owned extends AsyncDisposable {
 }
 
 /**
+ * `value` as something owned: its release is that of `owner`. The value is the first argument, so that an expression
+ * that throws does so before `stack.move()` has taken the releases away from their scope.
+ */
+export function ownedBy<T extends object>(value: T, owner: Owned): T & Owned {
+  return { ...value, [Symbol.asyncDispose]: () => owner[Symbol.asyncDispose]() };
+}
+
+/**
  * Waits until all have settled, and returns what they gave. When any failed, gives back what the others acquired and
  * throws the first failure; further ones are suppressed by it, like failures of giving back. Reasons that are known for
  * all are one error that names each.

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, rmdir } from "node:fs/promises";
 import { join } from "node:path";
-import { type Owned, ReleaseStack } from "../../host/disposal.ts";
+import { type Owned, ownedBy, ReleaseStack } from "../../host/disposal.ts";
 import { hasCode, KnownError, messageOf } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
@@ -51,8 +51,7 @@ export async function mountDevice(
   await run(host, ["mount", "-t", options.type, "-o", mountOptions(options).join(","), device, path], {
     shielded: true,
   });
-  const held = releases.move();
-  return { path, device, filesystem: options.type, [Symbol.asyncDispose]: () => held[Symbol.asyncDispose]() };
+  return ownedBy({ path, device, filesystem: options.type }, releases.move());
 }
 
 /** What mount(8) is told with -o. */

@@ -8,7 +8,7 @@ import {
   readPartitionTable,
   rootPartition,
 } from "../../devices/partitions/table.ts";
-import { type Owned, ReleaseStack } from "../../host/disposal.ts";
+import { type Owned, ownedBy, ReleaseStack } from "../../host/disposal.ts";
 import { CommandError } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
 import { requireTools, type Tool } from "../../host/tools.ts";
@@ -63,8 +63,7 @@ export async function openContent(host: Host, disk: Disk, mayReplay: boolean): P
   await refuseMarkedDisk(disk, "export");
   const content = await classify(host, disk, mayReplay, releases);
   const complete = content.kind === "raw" ? { ...content, free: await freeSpaceOf(host, disk) } : content;
-  const held = releases.move();
-  return { ...complete, [Symbol.asyncDispose]: () => held[Symbol.asyncDispose]() };
+  return ownedBy(complete, releases.move());
 }
 
 async function classify(host: Host, disk: Disk, mayReplay: boolean, releases: ReleaseStack): Promise<DiskContent> {

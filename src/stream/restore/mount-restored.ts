@@ -2,7 +2,7 @@ import type { MountedFilesystem } from "../../devices/attach/mount.ts";
 import { mountFilesystem } from "../../filesystems/mount.ts";
 import type { FilesystemType } from "../../filesystems/families.ts";
 import { abandonFilesystem } from "../../filesystems/shut-down.ts";
-import { type Owned, ReleaseStack } from "../../host/disposal.ts";
+import { type Owned, ownedBy, ReleaseStack } from "../../host/disposal.ts";
 import type { Host } from "../../host/host.ts";
 import { type HiddenTree, hideTree } from "./hidden-tree.ts";
 
@@ -18,6 +18,5 @@ export async function mountRestored(host: Host, device: string, type: Filesystem
   const mounted = releases.use(await mountFilesystem(host, device, { type, guestControlled: true, fresh: true }));
   releases.use(abandonFilesystem(host, mounted.path));
   const tree = await hideTree(host, mounted);
-  const held = releases.move();
-  return { ...mounted, tree, [Symbol.asyncDispose]: () => held[Symbol.asyncDispose]() };
+  return ownedBy({ ...mounted, tree }, releases.move());
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { allAcquired, ReleaseStack } from "../../../src/host/disposal.ts";
+import { allAcquired, ownedBy, ReleaseStack } from "../../../src/host/disposal.ts";
 import { flattenSuppressed, KnownError } from "../../../src/host/errors.ts";
 
 test("releases in reverse order, also behind one that fails", async () => {
@@ -65,6 +65,24 @@ test("puts the cause before the failures of cleaning up", async () => {
     "inner release",
     "outer release",
   ]);
+});
+
+test("gives back by a value what its owner holds, not what the value brought along", async () => {
+  const released: string[] = [];
+  const disposing = (name: string) => ({
+    [Symbol.asyncDispose]: () => {
+      released.push(name);
+      return Promise.resolve();
+    },
+  });
+  const stack = new ReleaseStack();
+  stack.use(disposing("loop"));
+  {
+    await using disk = ownedBy({ path: "/dev/sdx", ...disposing("value") }, stack.move());
+    expect(disk.path).toBe("/dev/sdx");
+    expect(released).toEqual([]);
+  }
+  expect(released).toEqual(["loop"]);
 });
 
 describe("what is acquired at once", () => {
