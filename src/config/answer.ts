@@ -3,13 +3,13 @@ import type { SettingName } from "../settings/settings.ts";
 /** A settings file in the order of evaluation. */
 export type Stage = "defaults" | "variant";
 
-/** Values of the settings that are set, as the shell has them. */
+/** The values of the settings that are set, as they are in the shell. */
 export type Values = Readonly<Partial<Record<SettingName, string>>>;
 
-/** How a settings file ended, and the values it left. */
+/** How a settings file ended, and the values that it left. */
 export interface StageResult {
   readonly values: Values;
-  /** Settings that are arrays, of which only the first element counts. */
+  /** Settings that are arrays: only the first element counts. */
   readonly arrays: readonly SettingName[];
   /** Settings whose old spelling was used. */
   readonly oldSpellings: readonly SettingName[];
@@ -18,19 +18,19 @@ export interface StageResult {
   readonly line: number | undefined;
 }
 
-/** What the shell of settings-shell.ts said. */
+/** The answer of the shell in settings-shell.ts. */
 export interface Answer {
-  /** What the environment says. */
+  /** The values in the environment. */
   readonly first: Values;
   readonly stages: Readonly<Partial<Record<Stage, StageResult>>>;
   readonly noVariantFile: boolean;
   /** Entries NAME=VALUE that a child inherits. */
   readonly environment: readonly string[];
-  /** Whether it said all it had to say. */
+  /** Whether the answer came to its end. */
   readonly complete: boolean;
 }
 
-/** Reads the words that settings-shell.ts describes, as far as they go. */
+/** Reads the words that settings-shell.ts describes. The text may be cut off anywhere. */
 export function readAnswer(text: string): Answer {
   const words = text.split("\0")[Symbol.iterator]();
   const next = (): string => words.next().value ?? "";

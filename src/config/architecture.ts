@@ -15,7 +15,7 @@ const debianNames: Readonly<Record<string, string>> = {
   mips64: "mips64el",
 };
 
-/** The node's architecture by Debian's name; from the kernel where the node has no dpkg. */
+/** Debian's name of the node's architecture: from dpkg, or from the kernel when the node has no dpkg. */
 export async function nodeArchitecture(host: Host): Promise<string> {
   const { stdout, exitCode } = await run(host, ["dpkg", "--print-architecture"], { accept: [0, 1, 2, 126, 127] });
   return exitCode === 0 && stdout !== "" ? stdout : architectureOfMachine(machine());

@@ -5,14 +5,14 @@ import type { Layered } from "./layers.ts";
 import { placeOf } from "./origin.ts";
 import { rules, type Rule } from "./rules.ts";
 
-/** Values by setting name, right or wrong; those that are not there are not known. */
+/** Values by setting name, right or wrong. An absent one is unknown. */
 export type RawValues = Readonly<Partial<Record<SettingName, Layered>>>;
 
-/** What the checker makes of values. */
+/** The result of checking values. */
 export interface CheckedValues {
-  /** Those that are right, by key. */
+  /** The right values, by key. */
   readonly values: Partial<SettingValues>;
-  /** Everything that is wrong, a sentence each. */
+  /** Every problem, in one sentence each. */
   readonly problems: readonly string[];
 }
 
@@ -20,8 +20,9 @@ export interface CheckedValues {
 const longestValue = 100_000;
 
 /**
- * Checks each value by itself, then those together that are right. The one checker of settings: `verify`, the scripts
- * and `config check` say the same of the same value. A rule counts only where `isConcerned` of all its settings.
+ * Checks each value by itself, then applies the rules across settings to the right ones. This is the only checker of
+ * settings, so `verify`, the scripts and `config check` report the same for the same value. A rule counts only when
+ * `isConcerned` is true for all its settings.
  */
 export async function checkValues(
   raw: RawValues,

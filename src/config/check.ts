@@ -5,7 +5,7 @@ import { loadSettings, type LoadedSettings, type SettingsRequest } from "./load.
 import { ConfigError } from "./problems.ts";
 import { configuredVariants, publishedVariants } from "./variants.ts";
 
-/** What `config check` found for the settings without a variant (`variant` is null) or with one. */
+/** The findings of `config check` for the settings without a variant (`variant` is null) or with one. */
 export interface CheckedConfig {
   readonly variant: string | null;
   readonly published: boolean;
@@ -14,8 +14,8 @@ export interface CheckedConfig {
 }
 
 /**
- * Evaluates the settings without a variant and with every variant that is published or has a file. Problems of one do
- * not hide those of another; only where the defaults file ends the shell, nothing can be said of the variants.
+ * Evaluates the settings without a variant and with every variant that is published or has a file. The problems of one
+ * do not hide those of another. Only a defaults file that ends the shell keeps the variants from being checked.
  */
 export async function checkConfig(
   host: Host,
@@ -29,7 +29,7 @@ export async function checkConfig(
   const configured = await configuredVariants(common.variantsDir);
   for (const variant of [...new Set([...published, ...configured])].sort()) {
     const { result } = await check(host, { ...request, variant }, installation);
-    // What is wrong without a variant is told once.
+    // A problem that exists without a variant is reported once.
     const own = (texts: readonly string[], told: readonly string[]) => texts.filter((text) => !told.includes(text));
     results.push({
       variant,
@@ -58,7 +58,7 @@ async function check(
   }
 }
 
-/** `results` for a reader: a line for each variant, its problems and warnings below it. */
+/** `results` as text for a person: a line for each variant, with its problems and warnings below it. */
 export function formatCheck(results: readonly CheckedConfig[]): string {
   return results
     .map(({ variant, published, problems, warnings }) => {

@@ -12,8 +12,8 @@ export interface Config extends SettingValues {
   /** The variant in force; undefined: none. */
   readonly variant: string | undefined;
   /**
-   * What debootstrap and the hooks inherit: the environment of the request as the settings files left it (set, changed,
-   * unset). Never log it.
+   * The environment that debootstrap and the hooks inherit: that of the request, as the settings files left it (with
+   * variables set, changed and unset). Never log it.
    */
   readonly environment: Readonly<Record<string, string>>;
   /** The part of `environment` that the settings files set or changed and exported. Never log it. */

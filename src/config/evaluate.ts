@@ -7,9 +7,9 @@ import { defaultOf, settingNames, settingOf } from "../settings/settings.ts";
 import type { DefaultFacts } from "../settings/setting.ts";
 import { settingsShell } from "./settings-shell.ts";
 
-/** What the shell made of the settings files. */
+/** The result of evaluating the settings files in the shell. */
 export interface Evaluation {
-  /** What the environment says. */
+  /** The values in the environment. */
   readonly environmentValues: Values;
   /** After the defaults file; built-in values are not filled in. */
   readonly defaults: StageResult;
@@ -17,11 +17,11 @@ export interface Evaluation {
   readonly variant: StageResult | undefined;
   /** There is no readable file for the variant. */
   readonly noVariantFile: boolean;
-  /** What a child inherits after all files. */
+  /** The environment that a child inherits after all files. */
   readonly environment: Readonly<Record<string, string>>;
-  /** The last lines that were printed, where bash itself names file and line of an error. */
+  /** The last lines that were printed: bash names the file and the line of an error there. */
   readonly said: string;
-  /** Logs what bash complained of, but for what `told` says already. */
+  /** Logs the errors that bash reported, except those that `told` repeats. */
   readonly sayUntold: (told: readonly string[]) => void;
 }
 
@@ -39,8 +39,8 @@ export interface EvaluationTask {
 }
 
 /**
- * Evaluates the settings files in one bash. What they print goes to the log. Throws KnownError when they do not end in
- * time, or end the shell in a way that leaves no values (exec, kill).
+ * Evaluates the settings files in one bash. Their output goes to the log. Throws KnownError when they do not end in
+ * time, or when they end the shell in a way that leaves no values (exec, kill).
  */
 export async function evaluate(host: Host, task: EvaluationTask): Promise<Evaluation> {
   const files = [task.defaultsFile ?? "", task.variant ?? ""] as const;
@@ -52,7 +52,7 @@ export async function evaluate(host: Host, task: EvaluationTask): Promise<Evalua
       env: { ...task.environment, GID_SETTINGS_SHELL: `__gid_settings=(${table(task.facts)})\n${settingsShell}` },
       cwd: task.directory,
       stderr: "log",
-      // What a file leaves behind, as a daemon, would hold our descriptors for ever.
+      // A process that a file leaves behind, for example a daemon, would hold our descriptors for ever.
       isolated: process.getuid?.() === 0,
       timeoutSeconds: task.timeoutSeconds,
       accept: Array.from({ length: 256 }, (_, status) => status),
@@ -97,14 +97,14 @@ function table(facts: DefaultFacts): string {
 function unfinished(task: EvaluationTask, error: CommandError): KnownError {
   const names = filesOf(task).join(" and ");
   return new KnownError(
-    `the settings could not be read from ${names}: no end after ${String(task.timeoutSeconds)} s, or the shell was killed`,
+    `cannot read the settings from ${names}: they did not end within ${String(task.timeoutSeconds)} s, or the shell was killed`,
     { hint: `run  bash ${filesOf(task)[0] ?? ""}  by hand to see what it waits for`, cause: error },
   );
 }
 
 function withoutValues(task: EvaluationTask, defaults: StageResult | undefined, said: string): KnownError {
   const file = (defaults === undefined ? filesOf(task)[0] : filesOf(task).at(-1)) ?? "the settings";
-  const words = said === "" ? "" : `; its last words: ${said}`;
+  const words = said === "" ? "" : `; its last output: ${said}`;
   return new KnownError(`${file} ended the shell before its values could be read${words}`, {
     hint: "settings files must not use exec, kill or a trap that ends the shell",
   });
@@ -117,10 +117,10 @@ function filesOf({ defaultsFile, variant }: EvaluationTask): readonly string[] {
   ];
 }
 
-// Variables that bash sets for its children by itself: they are as we were given them.
+// Bash sets these variables for its children by itself. Children get them with the values that we were given.
 const shellOwn = ["_", "SHLVL", "PWD", "OLDPWD"];
 
-// What every command gets when nobody says otherwise is no choice of the settings either.
+// Every command gets these values unless the caller chose others, so they are not a choice of the settings either.
 function inherited(
   entries: readonly string[],
   given: Readonly<Record<string, string>>,

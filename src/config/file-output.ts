@@ -1,20 +1,20 @@
 import type { Log } from "../host/log.ts";
 
-/** What settings files print, on its way to the log. */
+/** The output of settings files, on its way to the log. */
 export interface FileOutput {
   /** The log, with `raw` for the output of the shell. */
   readonly log: Log;
-  /** What bash itself complained of, by file and line, so far: not logged. */
+  /** The errors that bash itself has reported so far, by file and line. They are not logged. */
   readonly complaints: readonly string[];
 }
 
-/** Enough for `set -x` in both files; a loop that prints for ever fills no disk. */
+/** Enough for `set -x` in both files. A loop that prints for ever does not fill a disk. */
 const mostBytes = 65_536;
 const mostComplaints = 20;
 
 /**
- * Passes output on to `log` until there was too much of it, and holds back bash's complaints, which belong to the error
- * that ends the run.
+ * Passes output on to `log` until there was too much of it. It holds back bash's own errors, because they belong to the
+ * error that ends the run.
  */
 export function fileOutput(log: Log): FileOutput {
   const complaints: string[] = [];
@@ -22,7 +22,7 @@ export function fileOutput(log: Log): FileOutput {
   const pass = (line: string): void => {
     if (bytes > mostBytes) return;
     bytes += line.length;
-    if (bytes > mostBytes) log.warn("the settings files print much; the rest is not logged");
+    if (bytes > mostBytes) log.warn("the settings files print too much; the rest is not logged");
     else log.raw(line);
   };
   const raw = (text: string): void => {
@@ -35,7 +35,7 @@ export function fileOutput(log: Log): FileOutput {
   return { log: { ...log, raw }, complaints };
 }
 
-/** Those of `complaints` that none of `told` repeats. */
+/** The `complaints` that are not already part of a text in `told`. */
 export function untold(complaints: readonly string[], told: readonly string[]): readonly string[] {
   return complaints.filter((complaint) => {
     const asProblem = complaint.replace(/: line ([0-9]+): /, " line $1: ");
@@ -43,7 +43,7 @@ export function untold(complaints: readonly string[], told: readonly string[]): 
   });
 }
 
-// As bash has it (error.c, since 2.0): FILE: line N: MESSAGE.
+// The form of bash's errors (error.c, since 2.0): FILE: line N: MESSAGE.
 function isComplaint(line: string): boolean {
   return /^\/[^:]*: line [0-9]+: /.test(line);
 }

@@ -7,8 +7,8 @@ export interface GivenParameter extends OsParameter {
 }
 
 /**
- * The OS parameters of the environment that have an effect on `action`. An empty value is the same as none. What has no
- * effect is not looked at: an instance can be backed up and renamed whatever was once given for it.
+ * The OS parameters of the environment that have an effect on `action`. An empty value is the same as none. Parameters
+ * without an effect are not checked, so that a wrong one does not keep an instance from being backed up or renamed.
  */
 export function givenParameters(
   environment: Readonly<Record<string, string>>,
@@ -20,7 +20,7 @@ export function givenParameters(
   });
 }
 
-/** Whether a setting has an effect on what was called: a script, or anything else, for which all count. */
+/** Whether a setting has an effect on `action`. Each script has its own settings; for any other action all count. */
 export function hasEffect(name: SettingName, action: string): boolean {
   const isScript = action === "create" || action === "import" || action === "export" || action === "rename";
   return !isScript || settingOf(name).applies.includes(action);
@@ -34,8 +34,8 @@ export function givenValues(given: readonly GivenParameter[]): Partial<Record<Se
 }
 
 /**
- * `environment` as the settings files left it, with what was given for the instance as it was given: hooks see the
- * values in force.
+ * `environment` as the settings files left it, with the OS parameters as they were given for the instance: hooks see
+ * the values in force.
  */
 export function withGiven(
   environment: Readonly<Record<string, string>>,

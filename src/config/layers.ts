@@ -51,7 +51,7 @@ function originInEnvironment(name: SettingName): SettingOrigin {
   return parameter === undefined ? { kind: "environment" } : { kind: "os-parameter", name: parameter.name };
 }
 
-// An OS parameter that was not taken up as given has no effect on what is done now, whatever it says.
+// An OS parameter that `given` leaves out has no effect on the task at hand, so its value does not count.
 function withoutEffect(name: SettingName, value: Layered, facts: DefaultFacts): Layered {
   return value.origin.kind === "os-parameter" ? builtIn(name, facts) : value;
 }

@@ -29,11 +29,11 @@ export interface LoadedSettings {
   readonly raw: Readonly<Record<SettingName, Layered>>;
   /** Undefined when there are problems. */
   readonly config: Config | undefined;
-  /** What the settings files set or changed and exported. Never show the values. */
+  /** The variables that the settings files set or changed and exported. Never show the values. */
   readonly exported: Readonly<Record<string, string>>;
   readonly problems: readonly string[];
   readonly warnings: readonly string[];
-  /** Names in the files that are probably meant to be settings: a problem for `config check`, else a warning. */
+  /** Names in the files that are probably misspelt settings: a problem for `config check`, otherwise a warning. */
   readonly misspelt: readonly string[];
 }
 
@@ -53,7 +53,7 @@ export async function loadConfig(
   return config;
 }
 
-/** As {@link loadConfig}, but returns problems and warnings. Throws ConfigError when nothing could be evaluated. */
+/** Like {@link loadConfig}, but returns problems and warnings. Throws ConfigError when nothing could be evaluated. */
 export async function loadSettings(
   host: Host,
   request: SettingsRequest,
@@ -74,7 +74,7 @@ export async function loadSettings(
     command: request.action,
     timeoutSeconds,
   });
-  // Asked meanwhile, since most need it; its failure counts when it is awaited.
+  // Looked up at the same time, because most runs need it. Its failure counts when it is awaited.
   const architecture = nodeArchitecture(host);
   architecture.catch(() => undefined);
   const evaluation = await evaluating;
@@ -157,11 +157,11 @@ async function warningsOf(
     for (const name of stage.oldSpellings) {
       warnings.push(`${file}: ${settingOf(name).oldSpelling ?? ""} is an old spelling of ${name}; please rename it`);
     }
-    for (const name of stage.arrays) warnings.push(`${file}: ${name} is an array, only its first element is used`);
+    for (const name of stage.arrays) warnings.push(`${file}: ${name} is an array, but only its first element is used`);
   }
   const { value } = raw.GENERATE_CACHE;
   if (value !== "yes" && value !== "no" && value !== "") {
-    warnings.push(`GENERATE_CACHE=${value} is not yes: no system is kept in the cache`);
+    warnings.push(`GENERATE_CACHE=${value} is not yes, so no system is kept in the cache`);
   }
   return warnings;
 }

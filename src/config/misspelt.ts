@@ -3,9 +3,9 @@ import { settingNames, settingOf } from "../settings/settings.ts";
 import { nearestName } from "./nearest-name.ts";
 
 /**
- * The variables that settings files set, that nothing reads, and whose names look like those of settings: a sentence each
- * with the nearest setting. A variable that is used in one of the files or inherited by hooks (`environment`) is the
- * administrator's own. What is written in an unusual way is not found: it is a help, not a parser of bash.
+ * The variables that settings files set, that nothing reads, and whose names look like those of settings: one sentence
+ * each, with the nearest setting. A variable that a file uses or that hooks inherit (`environment`) belongs to the
+ * administrator. This is a help and not a parser of bash, so it misses unusual ways of writing an assignment.
  */
 export async function misspeltSettings(
   files: readonly string[],
@@ -22,7 +22,7 @@ export async function misspeltSettings(
         const where = `${file} line ${String(line)}`;
         return nearest === undefined
           ? []
-          : [`${where}: ${name} is not a setting, nothing reads it: is ${nearest} meant?`];
+          : [`${where}: ${name} is not a setting and nothing reads it: did you mean ${nearest}?`];
       }),
   );
 }

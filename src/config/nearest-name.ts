@@ -1,6 +1,6 @@
 /**
- * The one of `names` that `name` was probably meant to be: at most a third of its letters, and no more than four, are
- * wrong, missing, too many or swapped. Underscores and a leading OSP_ do not count. Undefined when none is near.
+ * The one of `names` that `name` was probably meant to be. At most a third of its letters, and no more than four, may
+ * be wrong, missing, extra or swapped. Underscores and a leading OSP_ do not count. Undefined when none is near.
  */
 export function nearestName<Name extends string>(name: string, names: readonly Name[]): Name | undefined {
   const near = names
@@ -18,7 +18,7 @@ function tolerance(a: string, b: string): number {
   return Math.min(4, Math.floor(Math.max(bare(a).length, bare(b).length) / 3));
 }
 
-// Damerau and Levenshtein's, restricted to neighbours that are swapped; fifteen lines are no reason for a dependency.
+// The distance of Damerau and Levenshtein, with swaps of neighbours only. Fifteen lines do not justify a dependency.
 function editDistance(a: string, b: string): number {
   let [before, last]: readonly (readonly number[])[] = [[], Array.from({ length: b.length + 1 }, (_, index) => index)];
   for (let i = 1; i <= a.length; i += 1) {

@@ -2,7 +2,7 @@ import type { SettingName } from "../settings/settings.ts";
 import type { SettingOrigin } from "./config.ts";
 import { lineOf } from "./settings-file.ts";
 
-/** Where a value came from, in words. */
+/** The origin of a value, in words. */
 export function describeOrigin(origin: SettingOrigin): string {
   switch (origin.kind) {
     case "default":
@@ -16,7 +16,7 @@ export function describeOrigin(origin: SettingOrigin): string {
   }
 }
 
-/** As {@link describeOrigin}, with the line of a file where one plainly sets `name`. */
+/** Like {@link describeOrigin}, with the line number when a line of the file plainly sets `name`. */
 export async function placeOf(name: SettingName, origin: SettingOrigin): Promise<string> {
   if (origin.kind !== "file") return describeOrigin(origin);
   const line = await lineOf(origin.path, name);

@@ -3,8 +3,8 @@ import type { Layered } from "./layers.ts";
 import { placeOf } from "./origin.ts";
 
 /**
- * What ALLOWED_PARAMETERS does not let be given for an instance, a sentence each with the remedy. `allowed` undefined: it
- * is wrong itself, and nothing can be said.
+ * The given OS parameters that ALLOWED_PARAMETERS does not allow: one sentence each, with the remedy. None are reported
+ * when `allowed` is undefined, because ALLOWED_PARAMETERS itself is wrong then.
  */
 export async function permissionProblems(
   given: readonly GivenParameter[],

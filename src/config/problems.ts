@@ -5,7 +5,7 @@ export class ConfigError extends KnownError {
   override readonly name = "ConfigError";
   readonly problems: readonly string[];
 
-  /** `variant`: the one whose settings are meant, if any. */
+  /** `variant`: the variant that the settings belong to, if any. */
   constructor(problems: readonly string[], variant?: string) {
     const option = variant === undefined ? "" : ` --variant ${quoteArgv([variant])}`;
     super(problems.length === 1 ? (problems[0] ?? "") : `the settings cannot be used:\n${indented(problems)}`, {

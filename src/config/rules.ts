@@ -1,20 +1,20 @@
 import { osParameters, type SettingName, type SettingValues } from "../settings/settings.ts";
 
-/** What settings that are right by themselves must not be together. */
+/** A rule across settings: each may be right by itself, but not together with the others. */
 export interface Rule {
-  /** The settings it looks at; where one is not known it says nothing. */
+  /** The settings that the rule looks at. When one of them is unknown, the rule does not apply. */
   readonly names: readonly SettingName[];
-  /** What is wrong, and what to do about it; undefined when nothing is. */
+  /** The problem and its remedy; undefined when there is none. */
   readonly problem: (values: SettingValues) => string | undefined;
 }
 
-/** All rules across settings, in the order in which they are told. */
+/** All rules across settings, in the order in which they are reported. */
 export const rules: readonly Rule[] = [
   {
     names: ["BOOTLOADER", "PARTITION_STYLE"],
     problem: ({ bootloader, partitionStyle }) =>
       isExplicit(bootloader) && partitionStyle === "none"
-        ? `BOOTLOADER=${bootloader} needs a partition table, and PARTITION_STYLE=none has none: set PARTITION_STYLE=msdos or gpt, or BOOTLOADER=none`
+        ? `BOOTLOADER=${bootloader} needs a partition table, but PARTITION_STYLE=none makes none: set PARTITION_STYLE=msdos or gpt, or BOOTLOADER=none`
         : undefined,
   },
   {
@@ -51,14 +51,14 @@ export const rules: readonly Rule[] = [
       bootstrap === "debootstrap" &&
       hasOption(debootstrapOptions, "--include") &&
       (extraPackages.length > 0 || bootloader !== "none")
-        ? "DEBOOTSTRAP_OPTS has --include, and debootstrap would forget the packages of EXTRA_PKGS and BOOTLOADER: move its packages to EXTRA_PKGS"
+        ? "DEBOOTSTRAP_OPTS has --include, so debootstrap would ignore the packages of EXTRA_PKGS and BOOTLOADER: move its packages to EXTRA_PKGS"
         : undefined,
   },
   {
     names: ["DEBOOTSTRAP_OPTS", "COMPONENTS", "BOOTSTRAP"],
     problem: ({ debootstrapOptions, components, bootstrap }) =>
       bootstrap === "debootstrap" && components.length > 0 && hasOption(debootstrapOptions, "--components")
-        ? "DEBOOTSTRAP_OPTS has --components, and debootstrap would forget those of COMPONENTS: name all in COMPONENTS"
+        ? "DEBOOTSTRAP_OPTS has --components, so debootstrap would ignore COMPONENTS: name all components in COMPONENTS"
         : undefined,
   },
   {
@@ -66,7 +66,7 @@ export const rules: readonly Rule[] = [
     problem: ({ debootstrapOptions, arch, bootstrap }) => {
       const given = bootstrap === "debootstrap" ? optionValue(debootstrapOptions, "--arch") : undefined;
       return given !== undefined && given !== arch
-        ? `DEBOOTSTRAP_OPTS has --arch=${given}, and ARCH is ${arch}: set ARCH instead`
+        ? `DEBOOTSTRAP_OPTS has --arch=${given}, but ARCH is ${arch}: set ARCH instead`
         : undefined;
     },
   },
@@ -76,7 +76,7 @@ export const rules: readonly Rule[] = [
       const found =
         bootstrap === "debootstrap" ? notInstalling.filter((option) => debootstrapOptions.includes(option)) : [];
       return found.length > 0
-        ? `DEBOOTSTRAP_OPTS has ${found.join(" and ")}, with which debootstrap installs no system: remove it`
+        ? `DEBOOTSTRAP_OPTS has ${found.join(" and ")}, so debootstrap would not install a system: remove it`
         : undefined;
     },
   },
@@ -86,13 +86,13 @@ export const rules: readonly Rule[] = [
       const known = ["harmless", "all", ...osParameters.map(({ name }) => name)];
       const unknown = allowedParameters.filter((name) => !known.includes(name));
       return unknown.length > 0
-        ? `ALLOWED_PARAMETERS names ${unknown.join(", ")}: it knows ${known.join(", ")} (parameters of your own need no permission)`
+        ? `ALLOWED_PARAMETERS has unknown names: ${unknown.join(", ")}; the known names are ${known.join(", ")} (parameters of your own need no permission)`
         : undefined;
     },
   },
 ];
 
-/** Modes of debootstrap(8) that end before a system is installed, or do something else. */
+/** Options of debootstrap(8) that end it before a system is installed, or make it do something else. */
 const notInstalling = [
   ...["--print-debs", "--download-only", "--foreign", "--second-stage", "--help", "-h", "--version"],
 ] as const;

@@ -12,14 +12,14 @@ export function defaultsFileOf({ sysconfdir }: Pick<Installation, "sysconfdir">)
 }
 
 /**
- * `path` when it is a file to evaluate; undefined when there is none, which is as good as an empty one (as is a link to
- * /dev/null, the usual way to mask a file). Throws ConfigError when it cannot be read.
+ * Returns `path` when there is a file to evaluate. A missing file counts as an empty one, and so does a link to
+ * /dev/null, the usual way to mask a file: undefined then. Throws ConfigError when the file cannot be read.
  */
 export async function settingsFile(path: string): Promise<string | undefined> {
   try {
     const stats = await stat(path);
     if (stats.isCharacterDevice()) return undefined;
-    if (!stats.isFile()) throw new ConfigError([`${path} is no regular file`]);
+    if (!stats.isFile()) throw new ConfigError([`${path} is not a regular file`]);
     await access(path, constants.R_OK);
     return path;
   } catch (error) {
@@ -29,7 +29,7 @@ export async function settingsFile(path: string): Promise<string | undefined> {
   }
 }
 
-/** A warning when others than root may write `path`, for it is run as root; undefined when all is well. */
+/** A warning when users other than root may write `path`, because root runs it; undefined when all is well. */
 export async function trustWarning(path: string): Promise<string | undefined> {
   const stats = await stat(path).catch(() => undefined);
   if (stats === undefined) return undefined;
@@ -43,7 +43,7 @@ function writersOf({ uid, gid, mode }: Stats): string | undefined {
   return uid === 0 ? undefined : `user ${String(uid)}`;
 }
 
-/** The last line of `path` that assigns `name`, counted from 1; undefined where none plainly does. */
+/** The number of the last line of `path` that assigns `name`, from 1; undefined where no line plainly does. */
 export async function lineOf(path: string, name: SettingName): Promise<number | undefined> {
   const text = await readFile(path, "utf8").catch(() => "");
   const spellings = [name, settingOf(name).oldSpelling].filter((spelling) => spelling !== undefined);

@@ -3,20 +3,20 @@
  * Before it stands an array `__gid_settings` with four words for each setting: name, default, what the default replaces
  * (`unset` or `empty`), old spelling (or empty). It answers on its stdout in words that each end in NUL:
  *
- *     set NAME VALUE              a variable's value: what the environment says, then what each file left
+ *     set NAME VALUE              a variable's value: first in the environment, then after each file
  *     array NAME                  it is an array: only its first element counts
  *     old NAME                    its old spelling was used
- *     first                       the values of the environment are told
+ *     first                       the values of the environment end here
  *     stage FILE STATUS HOW LINE  FILE (`defaults` or `variant`) has ended, by HOW: `end` (its end, or `return`),
  *                                 `exit`, or `broken` (a failed command or an error of syntax, at LINE where known)
  *     nofile                      there is no readable file for the variant
- *     environment ENTRY... done   what a child would inherit now
+ *     environment ENTRY... done   the environment that a child would inherit now
  *
- * The files are evaluated under `set -e`, as the original's scripts did. They may do what shell scripts can: leave by
- * `exit` (a function here, so that an EXIT trap of theirs cannot hide it), set traps and options, print, redirect, and
- * define functions named like builtins. In POSIX mode special builtins are found before functions, and an assignment
- * switches that mode on, so `unset -f` works whatever they defined. The variant is read in a subshell of the shell
- * that read the defaults file, which may be on its way out.
+ * The files are evaluated under `set -e`, as in the original's scripts. They may do all that shell scripts can: leave
+ * by `exit` (a function here, so that their EXIT trap cannot hide it), set traps and options, print, redirect, and define
+ * functions named like builtins. In POSIX mode bash finds special builtins before functions, and an assignment switches
+ * that mode on, so `unset -f` works with any functions they define. The variant is read in a subshell of the shell that
+ * read the defaults file, because that shell may already be exiting.
  */
 export const settingsShell = `
 unset GID_SETTINGS_SHELL

@@ -6,7 +6,7 @@ import { loadSettings, type SettingsRequest } from "./load.ts";
 import { describeOrigin } from "./origin.ts";
 import { settingNames, settingOf } from "../settings/settings.ts";
 
-/** One setting as `config show` tells it. */
+/** One setting as `config show` prints it. */
 export interface ShownSetting {
   readonly name: string;
   /** Secrets and credentials in URLs are masked. */
@@ -15,7 +15,7 @@ export interface ShownSetting {
   readonly help: string;
 }
 
-/** Everything that `config show` tells. */
+/** Everything that `config show` prints. */
 export interface ShownConfig {
   readonly variant: string | null;
   readonly settings: readonly ShownSetting[];
@@ -45,7 +45,7 @@ export async function showConfig(
   };
 }
 
-/** `shown` for a reader: a line for each setting, as a settings file has it, with where it was set. */
+/** `shown` as text for a person: a line for each setting, as in a settings file, and where it was set. */
 export function formatConfig({ settings, exported, warnings, problems }: ShownConfig): string {
   const lines = settings.map(
     ({ name, value, origin }) => [`${name}=${quoted(value)}`, describeOrigin(origin)] as const,

@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { ifThere } from "../host/absent.ts";
 import type { Installation } from "../host/installation.ts";
 
-/** What is wrong with `variant` as a name; undefined when it can name a file. */
+/** Why `variant` is not a valid name; undefined when it can name a file. */
 export function variantNameProblem(variant: string): string | undefined {
   if (variant.includes("/") || variant.includes("..") || /[\s\p{Cc}]/u.test(variant)) {
-    return `OS_VARIANT=${JSON.stringify(variant)} is no name of a variant: it must not contain a slash, dots in a row or blanks`;
+    return `OS_VARIANT=${JSON.stringify(variant)} is not a valid variant name: it must not contain a slash, two dots in a row or blanks`;
   }
   return undefined;
 }
@@ -34,7 +34,7 @@ export async function configuredVariants(variantsDir: string): Promise<readonly 
     .sort();
 }
 
-/** Why there is nothing to evaluate for `variant`, and what to do about it: other words for a published one. */
+/** Why there is nothing to evaluate for `variant`, and the remedy. A published variant gets another text. */
 export async function missingVariant(
   variant: string,
   variantsDir: string,

@@ -4,7 +4,7 @@ import { Command, CommanderError, Option } from "commander";
 import { nameProblem } from "./instance-name.ts";
 import { flags, type Action, type Flag } from "./usage.ts";
 
-/** The flags of an OS API 5 call by letter, and everything that is wrong with them. */
+/** The flags of an OS API 5 call by letter, and all problems with them. */
 export interface ParsedArguments {
   readonly values: Readonly<Partial<Record<Flag["letter"], string>>>;
   readonly problems: readonly string[];
@@ -36,7 +36,7 @@ interface GivenFlags {
   readonly problems: readonly string[];
 }
 
-// Commander stops at the first unknown flag; those are let through here, so that all problems are reported together.
+// Commander stops at the first unknown flag. They are let through here, so that all problems are reported together.
 function readFlags(action: Action, argv: readonly string[]): GivenFlags {
   const command = new Command(action)
     .exitOverride()
@@ -62,7 +62,7 @@ function readFlags(action: Action, argv: readonly string[]): GivenFlags {
   return { given: command.opts(), unexpected: command.args, problems };
 }
 
-// Commander gives up at a flag without its value: what stands before it was read, nothing can be said of the rest.
+// Commander gives up at a flag without its value. The flags before it were read; the rest is unknown.
 function missing(wanted: readonly Flag[], given: GivenFlags["given"], problems: readonly string[]): readonly string[] {
   if (problems.length > 0) return [];
   const absent = wanted.filter(({ letter }) => given[letter] === undefined);

@@ -6,7 +6,7 @@ import type { Action } from "./usage.ts";
 /** The environment of a script as Ganeti gives it (lib/backend.py, OSEnvironment). */
 export type Environment = Readonly<Record<string, string>>;
 
-/** The variables of OS API 10 and later that decide what a script works on. */
+/** The variables of OS API 10 and later that name the disks and the instance of a script. */
 export interface ParsedVariables {
   readonly name: string;
   readonly oldName: string;
@@ -25,10 +25,10 @@ const name = z.string().check(
 );
 const path = z.string();
 const number = z.pipe(
-  z.string().check(z.regex(/^[0-9]{1,5}$/, "is no number")),
+  z.string().check(z.regex(/^[0-9]{1,5}$/, "is not a number")),
   z.transform((digits: string) => Number(digits)),
 );
-const descriptor = number.check(z.minimum(3, "is no descriptor above 2"));
+const descriptor = number.check(z.minimum(3, "is not a descriptor above 2"));
 
 const common = { INSTANCE_NAME: name, HYPERVISOR: z.string(), DISK_COUNT: number, NIC_COUNT: z.optional(number) };
 
@@ -46,8 +46,8 @@ const schemas = {
 };
 
 /**
- * Reads the variables that OS API 10, 15 and 20 give `action`. Everything wrong goes to `problems`; then the result is
- * incomplete and of no use.
+ * Reads the variables that OS API 10, 15 and 20 give `action`. Every problem goes to `problems`. When there is one, the
+ * result is incomplete and must not be used.
  */
 export function parseVariables(
   action: Exclude<Action, "verify">,
@@ -90,7 +90,7 @@ function withAlias(environment: Environment, problems: string[]): Environment {
   return filled;
 }
 
-// An empty variable is as good as none: Ganeti leaves out what it has not, and shells set empty ones easily.
+// An empty variable counts as an absent one: Ganeti leaves out values it does not have, and shells set empty ones easily.
 function withoutEmpty(environment: Environment): Environment {
   return Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ""));
 }
@@ -116,7 +116,7 @@ function readVariables(
   return { values: sound(action, given, wrong), missing };
 }
 
-// What can be read although something else is wrong, for the problems that depend on it.
+// The values that can be read although others are wrong, for the checks that depend on them.
 function sound(action: Exclude<Action, "verify">, given: Environment, wrong: ReadonlySet<string>): Values {
   const shape: Readonly<Record<string, z.ZodMiniType>> = schemas[action].shape;
   return Object.fromEntries(
@@ -151,10 +151,10 @@ function countProblems(
   const first = disks[0];
   const problems: string[] = [];
   if ((action === "create" || action === "rename") && first?.uri !== undefined && first.path === undefined) {
-    problems.push(`disk 0 is reachable by the hypervisor only (DISK_0_URI=${first.uri}, no DISK_0_PATH)`);
+    problems.push(`only the hypervisor can reach disk 0 (DISK_0_URI=${first.uri}, no DISK_0_PATH)`);
   }
   if (action === "create" && first?.role !== undefined && first.role !== "") {
-    problems.push(`disk 0 is no root disk: its role is ${first.role} (DISK_0_ROLE)`);
+    problems.push(`disk 0 is not a root disk: its role is ${first.role} (DISK_0_ROLE)`);
   }
   const asked = index === undefined ? undefined : disks[index];
   if ((action === "export" || action === "import") && asked?.role !== undefined) {
@@ -163,7 +163,7 @@ function countProblems(
   }
   const variable = action === "import" ? "IMPORT_INDEX" : "EXPORT_INDEX";
   if (index !== undefined && count !== undefined && index >= count) {
-    problems.push(`${variable}=${given[variable] ?? ""} is no disk: DISK_COUNT=${String(count)}`);
+    problems.push(`${variable}=${given[variable] ?? ""} is not a disk of the instance: DISK_COUNT=${String(count)}`);
   }
   return problems;
 }
@@ -189,7 +189,7 @@ function readDisks(environment: Environment, count: number): readonly InstanceDi
   });
 }
 
-/** The network interfaces (NIC_n_*) of the environment; none where NIC_COUNT is no number. */
+/** The network interfaces (NIC_n_*) of the environment; none when NIC_COUNT is not a number. */
 export function readNics(environment: Environment): readonly InstanceNic[] {
   return Array.from({ length: wholeNumber(environment.NIC_COUNT) ?? 0 }, (_, index) => {
     const field = (suffix: string): string | undefined => nonEmpty(environment[`NIC_${String(index)}_${suffix}`]);

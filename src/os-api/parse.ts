@@ -6,13 +6,13 @@ import { type Action, HelpRequested, synopsis, usage } from "./usage.ts";
 
 export { HelpRequested };
 
-/** OS API versions served, as in the file `ganeti_api_version`. */
+/** The OS API versions that the scripts serve, as in the file `ganeti_api_version`. */
 export const apiVersions = [20, 15, 10, 5] as const;
 type ApiVersion = (typeof apiVersions)[number];
 
 /**
- * What the script `action` was asked to do, by flags (OS API 5) or by variables (10, 15, 20). Nothing is touched.
- * Throws HelpRequested for -h and --help, and one UsageError with all problems of a wrong call.
+ * Reads the request to the script `action` from its flags (OS API 5) or variables (10, 15, 20). Touches nothing. Throws
+ * HelpRequested for -h and --help, and one UsageError with all problems of a wrong call.
  */
 export function parseRequest(
   action: Action,
@@ -26,7 +26,7 @@ export function parseRequest(
   const problems: string[] = [];
   const request = read(action, version, argv, given, problems);
   if (problems.length > 0) {
-    throw new UsageError(problems.join("\n"), { hint: `${synopsis(action)}\n${action} --help says more` });
+    throw new UsageError(problems.join("\n"), { hint: `${synopsis(action)}\n${action} --help prints more` });
   }
   return request;
 }
@@ -104,7 +104,7 @@ function readVariables(
   environment: Environment,
   problems: string[],
 ): OsRequest {
-  problems.push(...argv.map((word) => `${unexpected(word)}: with OS_API_VERSION=${String(version)} there are none`));
+  problems.push(...argv.map((word) => `${unexpected(word)}: OS_API_VERSION=${String(version)} allows no arguments`));
   const { name, oldName, disk, diskIndex, sizeDescriptor, disks } = parseVariables(action, environment, problems);
   const shared = { ...common(version, environment), instance: instanceOf(name, disks, environment), disk };
   switch (action) {
@@ -146,7 +146,7 @@ function plainDisk(path: string, index: number): InstanceDisk {
   };
 }
 
-// Flags say nothing of the hypervisor and the network; where the environment does, it counts with OS API 5 as well.
+// Flags do not describe the hypervisor and the network. When the environment does, it counts with OS API 5 as well.
 function instanceOf(name: string, disks: readonly InstanceDisk[], environment: Environment): Instance {
   const parameters = withPrefix(environment, "INSTANCE_HV_");
   return {

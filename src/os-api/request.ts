@@ -10,8 +10,8 @@ export interface InstanceDisk {
   readonly name: string | undefined;
   readonly uuid: string | undefined;
   /**
-   * DISK_n_ROLE: what the disk is for where that is not the guest's data, as the firmware disk that Ganeti 4.0 appends
-   * for UEFI guests: never format, swap on or export such a disk. Undefined for the guest's own disks.
+   * DISK_n_ROLE: the purpose of a disk that does not hold the guest's data, for example the firmware disk that Ganeti
+   * 4.0 appends for UEFI guests. Never format, swap on or export such a disk. Undefined for the guest's own disks.
    */
   readonly role: string | undefined;
 }
@@ -49,7 +49,7 @@ interface RequestBase {
   readonly variant: string | undefined;
   /** OSP_* by upper-case name without the prefix. Values may be secret: never log them. */
   readonly osParameters: Readonly<Record<string, string>>;
-  /** The whole environment as it was given: the settings files and the hooks see it. Never log it. */
+  /** The whole environment as it was given. The settings files and the hooks see it. Never log it. */
   readonly environment: Readonly<Record<string, string>>;
 }
 
@@ -70,7 +70,7 @@ export interface ImportRequest extends RequestBase {
 
 export interface ExportRequest extends RequestBase {
   readonly action: "export";
-  /** EXPORT_DEVICE: often a snapshot, then not in `instance.disks`. */
+  /** EXPORT_DEVICE: often a snapshot, which is not in `instance.disks`. */
   readonly disk: string;
   readonly diskIndex: number;
   /** Descriptor that takes the estimated bytes and a newline. */
@@ -88,7 +88,7 @@ export interface VerifyRequest extends Omit<RequestBase, "instance"> {
   readonly action: "verify";
 }
 
-/** What an OS script was asked to do: the same type whatever the API version. */
+/** The task of an OS script: the same type for every API version. */
 export type OsRequest = CreateRequest | ImportRequest | ExportRequest | RenameRequest | VerifyRequest;
 
 /** A hypervisor parameter (INSTANCE_HV_*) by lower-case name; empty where it is absent or Python's None. */

@@ -1,7 +1,7 @@
 import type { OsRequest } from "./request.ts";
 import { osParameters, settingOf } from "../settings/settings.ts";
 
-/** What an OS script can be asked to do: the name of the script. */
+/** The task of an OS script: its name. */
 export type Action = OsRequest["action"];
 
 /** Thrown for -h and --help: `text` belongs on stdout, the exit status is 0. */
@@ -10,12 +10,12 @@ export class HelpRequested extends Error {
   readonly text: string;
 
   constructor(text: string) {
-    super("help was asked for");
+    super("help was requested");
     this.text = text;
   }
 }
 
-/** A flag of an OS script under OS API 5, with the words that usage texts and problems are made of. */
+/** A flag of an OS script under OS API 5, with its words for usage texts and error messages. */
 export interface Flag {
   readonly letter: "i" | "n" | "o" | "b" | "s";
   readonly value: string;
@@ -56,7 +56,7 @@ interface Description {
 
 const common = [
   ["INSTANCE_NAME", "name of the instance"],
-  ["HYPERVISOR", "as kvm or xen-pvm"],
+  ["HYPERVISOR", "for example kvm or xen-pvm"],
   ["DISK_COUNT", "number of its disks"],
 ] as const;
 const variant = ["OS_VARIANT", "variant: settings of VARIANTS_DIR/NAME.conf (optional)"] as const;
@@ -68,10 +68,10 @@ const descriptions: Readonly<Record<Action, Description>> = {
       ...common,
       ["DISK_0_PATH", "block device or file that becomes the root disk"],
       ["NIC_COUNT, NIC_n_*", "its network interfaces (optional)"],
-      ["INSTANCE_HV_*", "hypervisor parameters, as serial_console (optional)"],
+      ["INSTANCE_HV_*", "hypervisor parameters, for example serial_console (optional)"],
       variant,
     ],
-    streams: "Everything that is said goes to stderr.",
+    streams: "All messages go to stderr.",
     example: [
       "cd /srv/ganeti/os/debootstrap && \\",
       "  ./create -i guest1.example.com -b /dev/vg0/guest1 -s /dev/vg0/guest1-swap",
@@ -85,7 +85,7 @@ const descriptions: Readonly<Record<Action, Description>> = {
       ["IMPORT_INDEX", "its number among the disks of the instance"],
       variant,
     ],
-    streams: "The backup is read from stdin. Everything that is said goes to stderr.",
+    streams: "The backup is read from stdin. All messages go to stderr.",
     example: [
       "cd /srv/ganeti/os/debootstrap && \\",
       "  ./import -i guest1.example.com -b /dev/vg0/guest1 -s /dev/vg0/guest1-swap < guest1.tar",
@@ -115,14 +115,14 @@ const descriptions: Readonly<Record<Action, Description>> = {
       ["NIC_COUNT, NIC_n_*", "its network interfaces (optional)"],
       variant,
     ],
-    streams: "Everything that is said goes to stderr.",
+    streams: "All messages go to stderr.",
     example: [
       "cd /srv/ganeti/os/debootstrap && \\",
       "  ./rename -o old.example.com -n new.example.com -b /dev/vg0/guest1 -s /dev/vg0/guest1-swap",
     ],
   },
   verify: {
-    purpose: "Checks the OS parameters of an instance. Reads nothing of the node and changes nothing.",
+    purpose: "Checks the OS parameters of an instance. Reads no settings of the node and changes nothing.",
     environment: [],
     streams: "All problems found go to stderr.",
     example: ["cd /srv/ganeti/os/debootstrap && \\", "  OS_API_VERSION=20 OSP_FILESYSTEM=xfs ./verify parameters"],

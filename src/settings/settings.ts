@@ -39,13 +39,13 @@ export function settingOf(name: SettingName): Setting & { readonly key: SettingK
   return settings[name];
 }
 
-/** What a setting is when nobody sets it. */
+/** The value of a setting that nobody sets. */
 export function defaultOf(name: SettingName, facts: DefaultFacts): string {
   const value = settingOf(name).default;
   return typeof value === "string" ? value : value(facts);
 }
 
-/** A setting that can be given for one instance, as OS parameter. */
+/** A setting that can be given for one instance, as an OS parameter. */
 export interface OsParameter extends PerInstance {
   readonly setting: SettingName;
   /** The variable that Ganeti gives it in (lib/backend.py, OSCoreEnv: upper case, dashes as underscores). */
@@ -65,7 +65,7 @@ export function variableOfParameter(parameter: string): string {
   return `OSP_${parameter.toUpperCase().replaceAll("-", "_")}`;
 }
 
-/** The settings that decide what a bootstrapped system contains: the key of the cache is made of them. */
+/** The settings that decide what a bootstrapped system contains. The key of the cache is made from them. */
 export const shapingSettings: readonly SettingName[] = settingNames.filter(
   (name) => settingOf(name).shapesSystem === true,
 );

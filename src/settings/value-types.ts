@@ -15,7 +15,7 @@ export const absolutePath = text(absolutePattern);
 /** A path that begins with a slash, or nothing. */
 export const optionalPath = optionalText(absolutePattern);
 
-/** Items, each of which matches `pattern`, between commas, semicolons and blanks. */
+/** Items that match `pattern`, separated by commas, semicolons and blanks. */
 export const list = (pattern: RegExp) =>
   z.pipe(z.pipe(z.string(), z.transform(listItems)), z.readonly(z.array(text(pattern))));
 
@@ -25,7 +25,7 @@ export const words = z.pipe(
   z.transform((value: string) => shellWords(value) ?? []),
 );
 
-/** `yes`, which counts; the original's rule: anything else switches it off. */
+/** Only `yes` switches it on. Any other value switches it off, as in the original. */
 export const onlyYes = z.pipe(
   z.string(),
   z.transform((value) => value === "yes"),

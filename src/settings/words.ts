@@ -1,6 +1,6 @@
 /**
- * Splits `text` into words as a shell does: at blanks, with quotes and backslashes, without any expansion (the settings
- * files are shell, so that has happened already). Undefined when a quote is left open.
+ * Splits `text` into words as a shell does: at blanks, with quotes and backslashes. It expands nothing, because the
+ * shell that evaluated the settings file has done so already. Undefined when a quote is left open.
  */
 export function shellWords(text: string): readonly string[] | undefined {
   const words: string[] = [];
@@ -28,8 +28,8 @@ function unquote(word: string): string {
 }
 
 /**
- * Splits a list of names at commas and blanks, which all of debootstrap, apt and the original allow somewhere, and at
- * semicolons: Ganeti splits `-O` at commas.
+ * Splits a list of names at commas and blanks, because debootstrap, apt and the original each allow them somewhere, and
+ * at semicolons, because Ganeti splits `-O` at commas.
  */
 export function listItems(text: string): readonly string[] {
   return text.split(/[\s,;]+/).filter((item) => item !== "");

@@ -61,7 +61,7 @@ describe("create refuses settings that cannot be used before it touches the disk
     const { status, stderr, untouched } = await create();
     expect([status, untouched]).toEqual([1, true]);
     expect(stderr).toContain("no more guests on this node, guest1.example.com");
-    expect(stderr).toContain("ended itself with exit status 1");
+    expect(stderr).toContain("ended the shell with exit status 1");
   });
 });
 

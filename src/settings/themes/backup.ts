@@ -14,14 +14,14 @@ export const backupSettings = {
     key: "exportFormat",
     ...oneOf("tar", "dump"),
     default: "tar",
-    help: "Format of exports. dump: readable by nodes with the older bash scripts; ext2, ext3 and ext4 only.",
+    help: "Format of exports. dump: nodes with the older bash scripts can read it; ext2, ext3 and ext4 only.",
     applies: ["export"],
   },
   IMPORT_NEW_UUIDS: {
     key: "importNewUuids",
     ...yesOrNo,
     default: "no",
-    help: "yes: an imported filesystem gets new identifiers, and what refers to them in the guest is rewritten.",
+    help: "yes: an imported filesystem gets new identifiers, and the guest's files that refer to them are rewritten.",
     applies: ["import"],
   },
 } as const satisfies Record<string, Setting>;

@@ -1,13 +1,13 @@
 import type { Setting } from "../setting.ts";
 import { days, onlyYes, wholeNumber, yesOrNo } from "../value-types.ts";
 
-/** What is kept of a bootstrapped system, and for how long. */
+/** How bootstrapped systems are kept, and for how long. */
 export const cacheSettings = {
   GENERATE_CACHE: {
     key: "generateCache",
     type: onlyYes,
     default: "yes",
-    help: "With yes a bootstrapped system is kept and reused. With any other value none is kept; one that exists is used.",
+    help: "yes: a bootstrapped system is kept and reused. Any other value: none is kept, but an existing one is used.",
     expected: "yes or no",
     empty: "in-variant",
     applies: ["create", "cache"],
@@ -16,7 +16,7 @@ export const cacheSettings = {
     key: "cleanCacheDays",
     type: days,
     default: "14",
-    help: "Days after which a cached system is removed. Empty: never. One without write permission for its owner is kept.",
+    help: "Days after which a cached system is removed. Empty: never. A system whose tar is write-protected (chmod u-w) is kept.",
     expected: "a number of days, or empty",
     empty: "everywhere",
     applies: ["create", "cache"],
@@ -25,14 +25,14 @@ export const cacheSettings = {
     key: "imageCache",
     ...yesOrNo,
     default: "yes",
-    help: "Keeps a filesystem image of each cached system, which makes installing from the cache several times faster.",
+    help: "yes: a filesystem image of each cached system is kept. Installing from the cache is several times faster then.",
     applies: ["create", "cache"],
   },
   DEBS_CACHE_SIZE: {
     key: "debsCacheSizeMiB",
     type: wholeNumber(0, 2 ** 31 - 1),
     default: "1024",
-    help: "MiB of downloaded packages kept for the next bootstrap. 0: none.",
+    help: "MiB of downloaded packages to keep for the next bootstrap. 0: none.",
     expected: "a number of MiB",
     applies: ["create", "cache"],
   },

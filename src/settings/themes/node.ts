@@ -1,7 +1,7 @@
 import type { Setting } from "../setting.ts";
 import { absolutePath, list, optionalPath, wholeNumber, yesOrNo } from "../value-types.ts";
 
-/** What belongs to the node: its directories, and what it lets be chosen for one instance. */
+/** The node's own settings: its directories, and the OS parameters that it allows. */
 export const nodeSettings = {
   CUSTOMIZE_DIR: {
     key: "customizeDir",
@@ -16,7 +16,7 @@ export const nodeSettings = {
     key: "variantsDir",
     type: absolutePath,
     default: ({ installation }) => `${installation.sysconfdir}/ganeti/instance-debootstrap/variants`,
-    help: "Directory of the variants: the settings of variant NAME stand in NAME.conf.",
+    help: "Directory of the variants: the settings of variant NAME are in NAME.conf.",
     expected: "an absolute path",
     applies: ["create", "import", "export", "rename", "cache"],
   },
@@ -41,7 +41,7 @@ export const nodeSettings = {
     key: "allowedParameters",
     type: list(/^[a-z][a-z0-9_-]*$/),
     default: "harmless",
-    help: "OS parameters that may be given for an instance. harmless: those that do not change where software comes from; all: every one; empty: none.",
+    help: "OS parameters that may be given for an instance. harmless: those that do not change where software comes from. all: every one. Empty: none.",
     expected: "harmless, all or names of OS parameters, separated by commas, semicolons or blanks",
     example: "harmless suite extra_pkgs",
     empty: "everywhere",

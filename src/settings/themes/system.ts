@@ -105,7 +105,7 @@ export const systemSettings = {
     key: "checkSignatures",
     ...yesOrNo,
     default: "yes",
-    help: "no: the archive's signatures are not checked, and whoever controls the network controls the guest.",
+    help: "no: the archive's signatures are not checked, so an attacker on the network can change the guest.",
     shapesSystem: true,
     applies: ["create", "cache"],
   },

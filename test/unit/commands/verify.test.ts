@@ -83,7 +83,7 @@ describe("verify", () => {
     ["MIRROR", "http://mirror.example.com/a%20b", "a value with % makes gnt-backup export fail"],
     ["EXTRA_PKGS", "vim\n less", "blanks at the beginning or end of a line"],
     ["EXTRA_PKGS", "vim\n;less", "begins with # or ;"],
-    ["EXTRA_PKGS", "vim\r\nless", "control characters but newlines"],
+    ["EXTRA_PKGS", "vim\r\nless", "control characters other than newlines"],
     ["EXTRA_PKGS", "vim\n", "newlines at both ends"],
   ])("refuses what Ganeti cannot keep: %s=%j", async (name, value, reason) => {
     await expect(check({ [name]: value })).rejects.toThrow(reason);

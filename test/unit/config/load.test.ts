@@ -355,7 +355,7 @@ describe("a settings file that fails", () => {
     ],
     ["a command substitution that fails", "SUITE=$(exit 4)\n", /line 1: a command failed with exit status 4/],
     ["an unset variable under set -u", "set -u\nSUITE=$NOWHERE\n", /line 2: NOWHERE: unbound variable/],
-    ["an exit status of its own", "echo no such thing >&2\nexit 3\n", /ended itself with exit status 3/],
+    ["an exit status of its own", "echo no such thing >&2\nexit 3\n", /ended the shell with exit status 3/],
   ])("is named with its line for %s", async (_, text, message) => {
     const inDefaults = settingsTree({ defaults: text });
     const [problem, ...others] = await problemsOf({ tree: inDefaults });
@@ -377,7 +377,7 @@ describe("a settings file that fails", () => {
 
   it("cannot hang us", async () => {
     const tree = settingsTree({ defaults: "sleep 3600\n" });
-    await expect(load({ tree, timeoutSeconds: 0.5 })).rejects.toThrow(/no end after 0.5 s/);
+    await expect(load({ tree, timeoutSeconds: 0.5 })).rejects.toThrow(/did not end within 0.5 s/);
   });
 
   it("does not hide that of the variant", async () => {
@@ -388,7 +388,7 @@ describe("a settings file that fails", () => {
   it("is named when it is a directory", async () => {
     const tree = settingsTree();
     mkdirSync(tree.defaultsFile);
-    expect(await problemsOf({ tree })).toEqual([`${tree.defaultsFile} is no regular file`]);
+    expect(await problemsOf({ tree })).toEqual([`${tree.defaultsFile} is not a regular file`]);
   });
 });
 
@@ -484,7 +484,7 @@ describe("ALLOWED_PARAMETERS", () => {
 
   it("does not name what is no OS parameter", async () => {
     expect(await problemsOf({ defaults: "ALLOWED_PARAMETERS='suite sweet'\n" })).toEqual([
-      expect.stringContaining("ALLOWED_PARAMETERS names sweet: it knows harmless, all, "),
+      expect.stringContaining("ALLOWED_PARAMETERS has unknown names: sweet; the known names are harmless, all, "),
     ]);
   });
 
@@ -505,9 +505,9 @@ describe("settings that are right by themselves", () => {
     ["BOOTLOADER=extlinux\nARCH=arm64\n", "does not exist for ARCH=arm64"],
     ["EXTRA_PKGS=hello\nDEBOOTSTRAP_OPTS=--include=less\n", "move its packages to EXTRA_PKGS"],
     ["BOOTLOADER=grub\nDEBOOTSTRAP_OPTS='--include less'\n", "move its packages to EXTRA_PKGS"],
-    ["COMPONENTS=main,contrib\nDEBOOTSTRAP_OPTS=--components=main\n", "name all in COMPONENTS"],
-    ["ARCH=amd64\nDEBOOTSTRAP_OPTS=--arch=i386\n", "DEBOOTSTRAP_OPTS has --arch=i386, and ARCH is amd64"],
-    ["DEBOOTSTRAP_OPTS=--print-debs\n", "installs no system"],
+    ["COMPONENTS=main,contrib\nDEBOOTSTRAP_OPTS=--components=main\n", "name all components in COMPONENTS"],
+    ["ARCH=amd64\nDEBOOTSTRAP_OPTS=--arch=i386\n", "DEBOOTSTRAP_OPTS has --arch=i386, but ARCH is amd64"],
+    ["DEBOOTSTRAP_OPTS=--print-debs\n", "debootstrap would not install a system"],
   ])("are refused together, with their places: %j", async (defaults, words) => {
     const tree = settingsTree({ defaults });
     const problems = await problemsOf({ tree });
@@ -618,7 +618,7 @@ describe("variants", () => {
 
   it.each(["../etc/passwd", "a/b", "..", "a b", "a\nb"])("must not be named %j", async (variant) => {
     const [problem] = await problemsOf({ variant });
-    expect(problem).toContain("is no name of a variant");
+    expect(problem).toContain("is not a valid variant name");
   });
 
   it("that cannot be used are reported with the wrong values of the defaults file", async () => {
@@ -639,7 +639,7 @@ describe("warnings", () => {
   it("name a setting that is an array and a GENERATE_CACHE that is neither yes nor no", async () => {
     const { config, logged } = await load({ defaults: "EXTRA_PKGS=(vim nano)\nGENERATE_CACHE=true\n" });
     expect(config.extraPackages).toEqual(["vim"]);
-    expect(logged).toContain("EXTRA_PKGS is an array, only its first element is used");
+    expect(logged).toContain("EXTRA_PKGS is an array, but only its first element is used");
     expect(logged).toContain("GENERATE_CACHE=true is not yes");
   });
 });
@@ -649,9 +649,9 @@ describe("a name that is not a setting", () => {
     const variants = { v: "export FOO=1\nPARTITON_STYLE=gpt\n" };
     const { logged, place } = await load({ defaults: "# MIROR=x\nEXTRA_PKG=vim\n", variants, variant: "v" });
     expect(logged).toContain(
-      `warning: ${place.defaultsFile} line 2: EXTRA_PKG is not a setting, nothing reads it: is EXTRA_PKGS meant?`,
+      `warning: ${place.defaultsFile} line 2: EXTRA_PKG is not a setting and nothing reads it: did you mean EXTRA_PKGS?`,
     );
-    expect(logged).toMatch(/v\.conf line 2: PARTITON_STYLE is not a setting.* PARTITION_STYLE meant/);
+    expect(logged).toMatch(/v\.conf line 2: PARTITON_STYLE is not a setting.* did you mean PARTITION_STYLE/);
     expect(logged.match(/is not a setting/g)).toHaveLength(2);
   });
 

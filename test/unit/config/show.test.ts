@@ -82,8 +82,8 @@ describe("config check", () => {
     const tree = settingsTree({ defaults: "EXTRA_PKG=vim\n", variants: { default: "SUITES=sid\n" } });
     const results = await checkConfig(testHost(), request, tree);
     expect(results.map(({ problems }) => problems)).toEqual([
-      [expect.stringContaining("is EXTRA_PKGS meant?")],
-      [expect.stringContaining("is SUITE meant?")],
+      [expect.stringContaining("did you mean EXTRA_PKGS?")],
+      [expect.stringContaining("did you mean SUITE?")],
     ]);
   });
 

@@ -215,7 +215,7 @@ describe("flags (OS API 5)", () => {
     ["create", ["-i", "", "-b", "/dev/a", "-s", "/dev/b"], "-i NAME is empty"],
     ["create", ["-i", "a/b", "-b", "/dev/a", "-s", "/dev/b"], '-i NAME contains a slash: "a/b"'],
     ["create", ["-i", "a\nb", "-b", "/dev/a", "-s", "/dev/b"], "-i NAME contains a space, a newline"],
-    ["create", ["-i", "..", "-b", "/dev/a", "-s", "/dev/b"], '-i NAME is no host name: ".."'],
+    ["create", ["-i", "..", "-b", "/dev/a", "-s", "/dev/b"], '-i NAME is not a host name: ".."'],
     ["create", ["-i", "-b", "/dev/a", "-s", "/dev/b"], '-i NAME begins with a dash: "-b"'],
     ["rename", ["-o", "a b", "-n", "b", "-b", "/dev/a", "-s", "/dev/b"], "-o OLD contains a space"],
     ["create", ["-i", "g", "-b", "", "-s", "/dev/b"], "-b DISK is empty"],
@@ -363,13 +363,13 @@ describe("variables (OS API 10 and later)", () => {
 
   it.each([
     ["create", { DISK_COUNT: "0" }, "DISK_COUNT=0: the instance has no disk to work on"],
-    ["create", { DISK_COUNT: "two" }, "DISK_COUNT=two is no number"],
-    ["create", { DISK_COUNT: "-1" }, "DISK_COUNT=-1 is no number"],
-    ["create", { NIC_COUNT: "x" }, "NIC_COUNT=x is no number"],
+    ["create", { DISK_COUNT: "two" }, "DISK_COUNT=two is not a number"],
+    ["create", { DISK_COUNT: "-1" }, "DISK_COUNT=-1 is not a number"],
+    ["create", { NIC_COUNT: "x" }, "NIC_COUNT=x is not a number"],
     ["create", { INSTANCE_NAME: "a/b" }, 'INSTANCE_NAME contains a slash: "a/b"'],
     ["create", { INSTANCE_NAME: "a\nb" }, 'INSTANCE_NAME contains a space, a newline or a control character: "a\\nb"'],
     ["rename", { OLD_INSTANCE_NAME: "a/b" }, 'OLD_INSTANCE_NAME contains a slash: "a/b"'],
-    ["create", { DISK_0_ROLE: "firmware" }, "disk 0 is no root disk: its role is firmware (DISK_0_ROLE)"],
+    ["create", { DISK_0_ROLE: "firmware" }, "disk 0 is not a root disk: its role is firmware (DISK_0_ROLE)"],
     [
       "import",
       { IMPORT_INDEX: "1", DISK_1_ROLE: "firmware" },
@@ -380,11 +380,11 @@ describe("variables (OS API 10 and later)", () => {
       { EXPORT_INDEX: "1", DISK_1_ROLE: "firmware" },
       "disk 1 is not for export: its role is firmware (DISK_1_ROLE)",
     ],
-    ["import", { IMPORT_INDEX: "2" }, "IMPORT_INDEX=2 is no disk: DISK_COUNT=2"],
-    ["import", { IMPORT_INDEX: "x" }, "IMPORT_INDEX=x is no number"],
-    ["export", { EXPORT_INDEX: "7" }, "EXPORT_INDEX=7 is no disk: DISK_COUNT=2"],
-    ["export", { EXP_SIZE_FD: "eleven" }, "EXP_SIZE_FD=eleven is no number"],
-    ["export", { EXP_SIZE_FD: "1" }, "EXP_SIZE_FD=1 is no descriptor above 2"],
+    ["import", { IMPORT_INDEX: "2" }, "IMPORT_INDEX=2 is not a disk of the instance: DISK_COUNT=2"],
+    ["import", { IMPORT_INDEX: "x" }, "IMPORT_INDEX=x is not a number"],
+    ["export", { EXPORT_INDEX: "7" }, "EXPORT_INDEX=7 is not a disk of the instance: DISK_COUNT=2"],
+    ["export", { EXP_SIZE_FD: "eleven" }, "EXP_SIZE_FD=eleven is not a number"],
+    ["export", { EXP_SIZE_FD: "1" }, "EXP_SIZE_FD=1 is not a descriptor above 2"],
   ] as const)("of %s are wrong: %j", (action, changes, message) => {
     expect(problems(action, [], { ...ganeti, ...changes })).toEqual([message]);
   });
@@ -414,8 +414,8 @@ describe("variables (OS API 10 and later)", () => {
     const environment = { ...without("HYPERVISOR"), DISK_COUNT: "x", OLD_INSTANCE_NAME: "a/b" };
     expect(problems("rename", ["now"], environment)).toEqual([
       "missing variables: HYPERVISOR",
-      'unexpected argument "now": with OS_API_VERSION=20 there are none',
-      "DISK_COUNT=x is no number",
+      'unexpected argument "now": OS_API_VERSION=20 allows no arguments',
+      "DISK_COUNT=x is not a number",
       'OLD_INSTANCE_NAME contains a slash: "a/b"',
     ]);
   });
