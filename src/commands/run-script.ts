@@ -49,6 +49,7 @@ export async function runScript(name: string, script: (run: ScriptRun) => Promis
     await script({ host, installation: place, environment, argv: process.argv.slice(2), describe });
     // What comes while everything is released stops nothing, but the last checks may not have been made.
     host.signal.throwIfAborted();
+    host.log.concluded();
     end(0);
   } catch (error) {
     end(statusOf(host, task, error));

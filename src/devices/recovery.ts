@@ -3,7 +3,14 @@ import { rmdir, unlink } from "node:fs/promises";
 import { join, normalize } from "node:path";
 import { hasCode, KnownError, messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
-import { type DeadRun, describeEntry, type JournalEntry, readDeadRuns, readLiveEntries } from "../host/journal.ts";
+import {
+  type DeadRun,
+  describeEntry,
+  type JournalEntry,
+  readDeadRuns,
+  readLiveEntries,
+  unreadableJournals,
+} from "../host/journal.ts";
 import { acquireLock } from "../host/lock.ts";
 import { run } from "../host/run.ts";
 import { blockDeviceNumber, isHeldExclusively } from "./kernel/block-device.ts";
@@ -25,8 +32,8 @@ export interface RecoveryReport {
 }
 
 export interface RecoveryOptions {
-  /** Seconds to wait for a disk that a dead run wrote to; default 10. */
-  readonly diskSeconds?: number;
+  /** Seconds to wait for something that is held, once: what stayed held then is only tried by later starts; default 10. */
+  readonly waitSeconds?: number;
   /** Seconds to wait for another recovery; default 60. */
   readonly lockSeconds?: number;
 }
@@ -36,6 +43,8 @@ export interface RecoveryOptions {
  * recovery at a time; what cannot be released is reported and stays recorded. Never throws for a single leftover.
  */
 export async function recoverDeadRuns(host: Host, options: RecoveryOptions = {}): Promise<RecoveryReport> {
+  for (const journal of unreadableJournals(host.runDir))
+    host.log.warn(`what a run left cannot all be known: ${journal}`);
   if (readDeadRuns(host.runDir).length === 0) return { runs: 0, released: [], kept: [] };
   const lock = await acquireLock(host, join(host.runDir, "locks", "recovery"), {
     waitSeconds: options.lockSeconds ?? 60,
@@ -48,7 +57,7 @@ export async function recoverDeadRuns(host: Host, options: RecoveryOptions = {})
   await using _ = lock;
   // Read again: whoever held the lock may have done it all.
   const reports: RecoveryReport[] = [];
-  for (const dead of readDeadRuns(host.runDir)) reports.push(await recover(host, dead, options.diskSeconds ?? 10));
+  for (const dead of readDeadRuns(host.runDir)) reports.push(await recover(host, dead, options.waitSeconds ?? 10));
   return {
     runs: reports.length,
     released: reports.flatMap(({ released }) => released),
@@ -56,7 +65,7 @@ export async function recoverDeadRuns(host: Host, options: RecoveryOptions = {})
   };
 }
 
-async function recover(host: Host, dead: DeadRun, diskSeconds: number): Promise<RecoveryReport> {
+async function recover(host: Host, dead: DeadRun, waitSeconds: number): Promise<RecoveryReport> {
   const released: string[] = [];
   const kept: { entry: JournalEntry; what: string; reason: string }[] = [];
   // Last acquired, first released; the disks last of all, when nothing of ours holds them any more.
@@ -68,7 +77,7 @@ async function recover(host: Host, dead: DeadRun, diskSeconds: number): Promise<
     if (isTakenOver(host, entry)) continue;
     const what = describeEntry(entry);
     try {
-      if (await release(host, entry, diskSeconds)) released.push(what);
+      if (await release(host, entry, dead.tried ? 0 : waitSeconds)) released.push(what);
     } catch (error) {
       kept.push({ entry, what, reason: messageOf(error) });
     }
@@ -101,24 +110,24 @@ function isSameLoop(one: JournalEntry, other: JournalEntry): boolean {
 }
 
 /** Releases one entry and verifies it; false when there was nothing left of it. */
-async function release(host: Host, entry: JournalEntry, diskSeconds: number): Promise<boolean> {
+async function release(host: Host, entry: JournalEntry, waitSeconds: number): Promise<boolean> {
   switch (entry.kind) {
     case "loop":
-      return await detachLoop(host, entry);
+      return await detachLoop(host, entry, waitSeconds);
     case "partition-map":
       return (
         blockDeviceNumber(entry.disk) !== undefined &&
         existsSync("/dev/mapper/control") &&
-        (await unmapPartitions(host, entry.disk))
+        (await unmapPartitions(host, entry.disk, waitSeconds))
       );
     case "directory":
-      return await removeDirectory(host, entry.path);
+      return await removeDirectory(host, entry.path, waitSeconds);
     case "file":
       return await ifPresent(() => removeFile(entry.path));
     case "tree":
       return await removeTree(host, entry.path);
     case "disk":
-      return await waitForDisk(host, entry.path, diskSeconds);
+      return await waitForDisk(host, entry.path, waitSeconds);
   }
 }
 
@@ -126,7 +135,7 @@ async function release(host: Host, entry: JournalEntry, diskSeconds: number): Pr
 // else's use, of which the in-use check speaks.
 async function waitForDisk(host: Host, path: string, seconds: number): Promise<false> {
   if (blockDeviceNumber(path) === undefined || !isHeldExclusively(path)) return false;
-  host.log.info(`waiting up to ${String(seconds)} s for disk ${path}, which a killed run wrote to`);
+  if (seconds > 0) host.log.info(`waiting up to ${String(seconds)} s for disk ${path}, which a killed run wrote to`);
   const free = await retryFor(host, seconds, () => (isHeldExclusively(path) ? undefined : true));
   if (free === undefined)
     host.log.warn(`disk ${path}, which a killed run wrote to, is still held${describeUsers(path)}`);
@@ -134,8 +143,8 @@ async function waitForDisk(host: Host, path: string, seconds: number): Promise<f
 }
 
 // A run without a mount namespace of its own leaves its mounts behind as well.
-async function removeDirectory(host: Host, path: string): Promise<boolean> {
-  if (path.startsWith(`${join(host.runDir, "mounts")}/`)) await unmountBelow(host, path);
+async function removeDirectory(host: Host, path: string, waitSeconds: number): Promise<boolean> {
+  if (path.startsWith(`${join(host.runDir, "mounts")}/`)) await unmountBelow(host, path, waitSeconds);
   return await ifPresent(() => rmdir(path));
 }
 

@@ -2,6 +2,7 @@ import { appendFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSyn
 import { join } from "node:path";
 import * as z from "zod/mini";
 import { ifThereSync } from "./absent.ts";
+import { messageOf } from "./errors.ts";
 import { isAlive, ownIdentity, processIdentitySchema, type ProcessIdentity } from "./process-identity.ts";
 
 /** Something the kernel or the disk keeps when we are killed, written down before it is acquired. */
@@ -61,11 +62,13 @@ export interface DeadRun {
   readonly owner: ProcessIdentity;
   readonly entries: readonly JournalEntry[];
   forget(): void;
+  /** A recovery has tried before, and kept what it could not release. */
+  readonly tried: boolean;
   /** Rewrites its journal so that only `entries` remain: those that could not be released. */
   keep(entries: readonly JournalEntry[]): void;
 }
 
-const headSchema = z.object({ owner: processIdentitySchema });
+const headSchema = z.object({ owner: processIdentitySchema, tried: z.optional(z.boolean()) });
 const lineSchema = z.union([
   z.object({ id: z.int(), entry: journalEntrySchema }),
   z.object({ id: z.int(), released: z.literal(true) }),
@@ -120,18 +123,38 @@ export function readLiveEntries(runDir: string): readonly JournalEntry[] {
     .flatMap(({ entries }) => entries);
 }
 
-function readRuns(runDir: string): readonly DeadRun[] {
+/** Journals in `runDir` that cannot be read, or not to their end, and why: nobody knows all that their runs left. */
+export function unreadableJournals(runDir: string): readonly string[] {
   const directory = join(runDir, "journal");
   return journalNames(directory).flatMap((name) => {
     const path = join(directory, name);
-    const [head, ...lines] = readLines(path);
-    const owner = ownerIn(head) ?? ownerByName(name);
-    return owner === undefined ? [] : [deadRun(path, owner, stillOpen(lines))];
+    try {
+      const lines = readLines(path);
+      const bad = lines.slice(1, -1).findIndex((line) => !lineSchema.safeParse(line).success);
+      return bad < 0 ? [] : [`${path}: line ${String(bad + 2)} is no entry`];
+    } catch (error) {
+      return [`${path}: ${messageOf(error)}`];
+    }
   });
 }
 
-function ownerIn(head: unknown): ProcessIdentity | undefined {
-  return headSchema.safeParse(head).data?.owner;
+function readRuns(runDir: string): readonly DeadRun[] {
+  const directory = join(runDir, "journal");
+  return journalNames(directory).flatMap((name) => {
+    try {
+      return readRun(join(directory, name), name);
+    } catch {
+      // unreadableJournals names it; the others are not to suffer.
+      return [];
+    }
+  });
+}
+
+function readRun(path: string, name: string): readonly DeadRun[] {
+  const [first, ...lines] = readLines(path);
+  const head = headSchema.safeParse(first).data;
+  const owner = head?.owner ?? ownerByName(name);
+  return owner === undefined ? [] : [deadRun(path, owner, head?.tried ?? false, stillOpen(lines))];
 }
 
 // Killed between creating the file and writing its head: nothing had been acquired.
@@ -140,15 +163,16 @@ function ownerByName(name: string): ProcessIdentity | undefined {
   return startTime === undefined ? undefined : { pid: Number(pid), startTime };
 }
 
-function deadRun(path: string, owner: ProcessIdentity, entries: readonly JournalEntry[]): DeadRun {
+function deadRun(path: string, owner: ProcessIdentity, tried: boolean, entries: readonly JournalEntry[]): DeadRun {
   return {
     owner,
+    tried,
     entries,
     forget: () => {
       rmSync(path, { force: true });
     },
     keep: (kept) => {
-      const lines = [{ owner }, ...kept.map((entry, id) => ({ id, entry }))];
+      const lines = [{ owner, tried: true }, ...kept.map((entry, id) => ({ id, entry }))];
       const fresh = `${path}.new`;
       writeFileSync(fresh, lines.map((line) => `${JSON.stringify(line)}\n`).join(""), { mode: 0o600 });
       renameSync(fresh, path);

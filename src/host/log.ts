@@ -24,6 +24,10 @@ export interface Log {
   error(message: string): void;
   /** Runs one step, says its name with the seconds it took, and keeps both for the summary. */
   phase<T>(name: string, work: () => Promise<T>): Promise<T>;
+  /** Keeps what is to be said when all that was held is released: success is not true before. */
+  conclude(lines: () => void): void;
+  /** Says it. */
+  concluded(): void;
   /** Shows `text` as the progress line of a terminal (nothing elsewhere); `undefined` removes it. */
   progress(text: string | undefined): void;
   /** Passes output of a command through as it is. */
@@ -44,6 +48,7 @@ export function createLog(options: LogOptions = {}): Log {
   const phases: Phase[] = [];
   const failedPhases = new WeakMap<Error, string>();
   let progressShown = false;
+  let conclusion: (() => void) | undefined;
 
   const clearProgress = (): void => {
     if (progressShown) write("\r\u001b[K");
@@ -86,6 +91,12 @@ export function createLog(options: LogOptions = {}): Log {
       phases.push({ name, seconds });
       line("info", `${name} (${seconds.toFixed(2)} s)`);
       return result;
+    },
+    conclude(lines) {
+      conclusion = lines;
+    },
+    concluded() {
+      conclusion?.();
     },
     progress(text) {
       if (!terminal) return;

@@ -134,6 +134,14 @@ test("a disk file that vanishes while a run works on it is said once, makes no l
   expect(made.length).toBeLessThan(2);
 });
 
+test("a mount that reports success and mounts nothing ends the run before anything is written", async () => {
+  const host = leakCheckedHost();
+  const path = diskFile(join(host.directory, "disk"), 64);
+  await expect(install({ ...host, path: fakeCommands({ mount: "" }).path }, path)).rejects.toThrow(
+    /mount says that .* is mounted at .*, and the kernel does not/,
+  );
+});
+
 test("twenty disks are attached at once", async () => {
   const host = leakCheckedHost();
   const paths = Array.from({ length: 20 }, (_, index) => diskFile(join(host.directory, `disk${String(index)}`), 8));

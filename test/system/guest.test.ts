@@ -208,6 +208,8 @@ function testHostOfSuite(directory: string): Parameters<typeof configureGuest>[0
     log: {
       verbose: false,
       setVerbose: () => undefined,
+      conclude: () => undefined,
+      concluded: () => undefined,
       phases: [],
       failedPhase: () => undefined,
       debug: () => undefined,

@@ -51,6 +51,7 @@ export async function mountDevice(
   await run(host, ["mount", "-t", options.type, "-o", mountOptions(options).join(","), device, path], {
     shielded: true,
   });
+  requireMounted(device, path);
   return ownedBy({ path, device, filesystem: options.type }, releases.move());
 }
 
@@ -61,6 +62,14 @@ export function mountOptions({
   options = [],
 }: DeviceMount): readonly string[] {
   return [readOnly ? "ro" : "rw", ...(guestControlled ? ["nosuid", "nodev", "noexec"] : []), ...options];
+}
+
+// What is written below a mount point where nothing is mounted goes to the node.
+function requireMounted(device: string, path: string): void {
+  if (mountsAt(path).some(({ mountPoint }) => mountPoint === path)) return;
+  throw new KnownError(`mount says that ${device} is mounted at ${path}, and the kernel does not`, {
+    hint: "look at the kernel log, and whether `mount` is the one of util-linux",
+  });
 }
 
 async function makeDirectory(host: Host, path: string, mode: number): Promise<Owned> {
@@ -99,9 +108,11 @@ async function unmount(host: Host, path: string, readOnly: boolean): Promise<voi
 
 /** Unmounts everything at and below `path`, deepest first; waits for what is busy, never detaches it lazily. */
 export async function unmountBelow(host: Host, path: string, seconds = unmountSeconds): Promise<void> {
+  let words = "";
   const gone = await retryFor(host, seconds, async () => {
     for (const { mountPoint } of [...mountsAt(path)].reverse()) {
-      await run(host, ["umount", "--no-canonicalize", mountPoint], { shielded: true, accept: [0, 1, 32] });
+      const argv = ["umount", "--no-canonicalize", mountPoint] as const;
+      words = (await run(host, argv, { shielded: true, accept: [0, 1, 32] })).said;
     }
     return mountsAt(path).length === 0 ? true : undefined;
   });
@@ -109,12 +120,10 @@ export async function unmountBelow(host: Host, path: string, seconds = unmountSe
   const [stuck] = [...mountsAt(path)].reverse();
   if (stuck === undefined) return;
   const holders = mountHolders(stuck.id, stuck.mountPoint);
-  throw new KnownError(
-    `${stuck.mountPoint} cannot be unmounted: ${holders.length === 0 ? "it is busy" : `held by ${holders.join(", ")}`}`,
-    {
-      hint: `end what holds it, then: umount ${stuck.mountPoint}`,
-    },
-  );
+  const reason = holders.length === 0 ? words || "umount gives no reason" : `held by ${holders.join(", ")}`;
+  throw new KnownError(`${stuck.mountPoint} cannot be unmounted: ${reason}`, {
+    hint: `end what holds it, then: umount ${stuck.mountPoint}`,
+  });
 }
 
 // In the order they were mounted.

@@ -3,7 +3,13 @@ import { once } from "node:events";
 import { appendFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { openJournal, readDeadRuns, type JournalEntry } from "../../../src/host/journal.ts";
+import {
+  openJournal,
+  readDeadRuns,
+  readLiveEntries,
+  type JournalEntry,
+  unreadableJournals,
+} from "../../../src/host/journal.ts";
 import { ownIdentity } from "../../../src/host/process-identity.ts";
 import { temporaryDirectory } from "../../fixtures/test-host.ts";
 
@@ -93,3 +99,51 @@ async function deadJournal(runDir: string, lines: readonly object[]): Promise<st
   writeFileSync(path, [{ owner }, ...lines].map((line) => `${JSON.stringify(line)}\n`).join(""));
   return path;
 }
+
+test("a journal that cannot be read is named, and the others are read", async () => {
+  const runDir = temporaryDirectory();
+  await deadJournal(runDir, [{ id: 0, entry: loop }]);
+  mkdirSync(join(runDir, "journal/17-17.jsonl"));
+  writeFileSync(join(runDir, "journal/18-18.jsonl"), '{"owner":{"pid":1,"startTime":"1"}}\ngarbage\n{"id":1}\n');
+  expect(readDeadRuns(runDir).flatMap(({ entries }) => entries)).toEqual([loop]);
+  expect(unreadableJournals(runDir)).toEqual([
+    expect.stringMatching(/17-17.jsonl: EISDIR/),
+    `${join(runDir, "journal/18-18.jsonl")}: line 2 is no entry`,
+  ]);
+});
+
+test("what a recovery has kept counts as tried", async () => {
+  const runDir = temporaryDirectory();
+  await deadJournal(runDir, [{ id: 0, entry: loop }]);
+  const [dead] = readDeadRuns(runDir);
+  expect(dead?.tried).toBe(false);
+  dead?.keep([loop]);
+  expect(readDeadRuns(runDir).map(({ tried, entries }) => ({ tried, entries }))).toEqual([
+    { tried: true, entries: [loop] },
+  ]);
+});
+
+test("a run in another PID namespace that shares /run is alive as long as it lives", async (context) => {
+  context.skip(process.getuid?.() !== 0, "needs root for a PID namespace");
+  const runDir = temporaryDirectory();
+  mkdirSync(join(runDir, "journal"));
+  // Writes its journal as we would, with the number that it has in its own namespace.
+  const script = `exec 3>"$1/journal/1-0.jsonl"; set -- $(cat /proc/self/stat); echo "{\\"owner\\":{\\"pid\\":$$,\\"startTime\\":\\"$(cut -d ' ' -f 22 /proc/$$/stat)\\",\\"namespace\\":\\"$(readlink /proc/$$/ns/pid)\\"}}" >&3; echo '${JSON.stringify({ id: 0, entry: loop })}' >&3; echo ready; read -r _`;
+  const child = spawn("unshare", [
+    "--pid",
+    "--fork",
+    "--kill-child",
+    "--mount-proc",
+    "bash",
+    "-c",
+    script,
+    "bash",
+    runDir,
+  ]);
+  await once(child.stdout, "data");
+  expect(readDeadRuns(runDir)).toEqual([]);
+  expect(readLiveEntries(runDir)).toEqual([loop]);
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  await expect.poll(() => readDeadRuns(runDir).flatMap(({ entries }) => entries)).toEqual([loop]);
+});
