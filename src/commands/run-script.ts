@@ -1,4 +1,4 @@
-import { UsageError } from "../host/errors.ts";
+import { Interrupted, UsageError } from "../host/errors.ts";
 import { failUntilSet } from "../host/exit-status.ts";
 import type { Host } from "../host/host.ts";
 import { endAfterSignal } from "../host/last-resort.ts";
@@ -74,7 +74,12 @@ function fail(host: Host, task: string, error: unknown): number {
     if (error.hint !== undefined) host.log.raw(`${error.hint}\n`);
     return error.exitCode;
   }
-  return reportFailure(host.log, task, error);
+  const status = reportFailure(host.log, task, error);
+  const reason: unknown = host.signal.aborted ? host.signal.reason : undefined;
+  if (!(reason instanceof Interrupted)) return status;
+  // What failed on the way out, or because its time was cut short, is not why the run ended.
+  if (status !== reason.exitCode) host.log.error(`${task} was ${reason.message}`);
+  return reason.exitCode;
 }
 
 function isOn(level: string | undefined): boolean {

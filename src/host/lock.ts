@@ -3,7 +3,6 @@ import { dirname } from "node:path";
 import type { Owned } from "./disposal.ts";
 import type { Host } from "./host.ts";
 import { run } from "./run.ts";
-import { timeLimits } from "./time-limits.ts";
 
 /** A flock(2) lock held on `path` until it is disposed of or this process dies. The file stays: see {@link acquireLock}. */
 export interface Lock extends Owned {
@@ -14,6 +13,9 @@ export interface LockOptions {
   /** Seconds to wait; 0 tries once; absent waits for ever (a signal ends the wait). */
   readonly waitSeconds?: number;
 }
+
+// A node under load takes seconds to start a command.
+const startSeconds = 10;
 
 const conflict = 75; // EX_TEMPFAIL, told to flock(1) with --conflict-exit-code
 
@@ -43,8 +45,8 @@ async function flock(host: Host, file: FileHandle, { waitSeconds }: LockOptions)
     {
       descriptors: [file.fd],
       accept: [0, conflict],
-      // Whoever waits for ever waits for another run: a signal ends it.
-      ...(waitSeconds === undefined ? {} : { timeoutSeconds: waitSeconds + (host.limits ?? timeLimits()).asks }),
+      // flock keeps the time itself. A wait without end is one for another run: a signal ends it.
+      ...(waitSeconds === undefined ? {} : { timeoutSeconds: waitSeconds + startSeconds }),
     },
   );
   return exitCode === 0;
