@@ -1,3 +1,4 @@
+import { familyOf } from "../filesystems/families.ts";
 import { osParameters, type SettingName, type SettingValues } from "../settings/settings.ts";
 
 /** A rule across settings: each may be right by itself, but not together with the others. */
@@ -34,7 +35,7 @@ export const rules: readonly Rule[] = [
   {
     names: ["BOOTLOADER", "OSP_FILESYSTEM"],
     problem: ({ bootloader, filesystem }) =>
-      bootloader === "extlinux" && !filesystem.startsWith("ext")
+      bootloader === "extlinux" && !familyOf(filesystem).readByExtlinux
         ? `BOOTLOADER=extlinux cannot read ${filesystem} as mkfs makes it today: set BOOTLOADER=grub`
         : undefined,
   },

@@ -93,6 +93,11 @@ export const btrfsFamily: FilesystemFamily<BtrfsFacts> = {
     await run(host, ["btrfstune", "-f", "-U", uuid, device]);
   },
 
+  canSetLabel: () => true,
+  async setLabel(host, device, label) {
+    await run(host, ["btrfs", "filesystem", "label", "--", device, label]);
+  },
+
   // btrfs grows while it is mounted only.
   async grow(host, device) {
     await using mounted = await mountDevice(host, device, { type: "btrfs", guestControlled: true });

@@ -41,6 +41,11 @@ export const extFamily: FilesystemFamily<ExtFacts> = {
     await run(host, ["tune2fs", "-U", uuid, device], { isolated: true });
   },
 
+  canSetLabel: () => true,
+  async setLabel(host, device, label) {
+    await run(host, ["tune2fs", "-L", label, device]);
+  },
+
   async grow(host, device) {
     await run(host, ["e2fsck", "-f", "-y", device], { accept: [0, 1], isolated: true });
     await run(host, ["resize2fs", device], { isolated: true });

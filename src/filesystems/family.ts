@@ -112,6 +112,12 @@ export interface FilesystemFamily<Facts extends CommonFacts = CommonFacts> {
   /** Gives a filesystem that is not mounted another UUID. */
   giveUuid(host: Host, device: string, uuid: string): Promise<void>;
 
+  /** Whether {@link setLabel} can set this label. */
+  canSetLabel(label: string): boolean;
+
+  /** Gives a filesystem that is not mounted another label, in one write of its superblock; "" for none. */
+  setLabel(host: Host, device: string, label: string): Promise<void>;
+
   /** Lets a filesystem that is not mounted fill its device, which may have become larger. It is checked first. */
   grow(host: Host, device: string): Promise<void>;
 

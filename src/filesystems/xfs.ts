@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { mountDevice } from "../devices/attach/mount.ts";
 import type { Extent } from "../devices/blocks/extents.ts";
+import { KnownError } from "../host/errors.ts";
 import { capture, run } from "../host/run.ts";
 import { identity, powerOfTwo, word } from "./facts.ts";
 import type { Command, FamilyInspection, FilesystemFamily, NewFilesystem } from "./family.ts";
@@ -93,6 +94,13 @@ export const xfsFamily: FilesystemFamily<XfsFacts> = {
     await run(host, ["xfs_admin", "-U", uuid, device], { isolated: true });
   },
 
+  canSetLabel,
+  // xfs_admin(8) is a shell script that evaluates the label.
+  async setLabel(host, device, label) {
+    if (!canSetLabel(label)) throw new KnownError(`xfs_db cannot set the label ${JSON.stringify(label)}`);
+    await run(host, ["xfs_db", "-x", "-c", label === "" ? "label --" : `label ${label}`, device]);
+  },
+
   // xfs grows while it is mounted only.
   async grow(host, device) {
     await using mounted = await mountDevice(host, device, { type: "xfs", guestControlled: true, options: ["nouuid"] });
@@ -127,6 +135,11 @@ function mkfs(device: string, { uuid, label, discard, options: further }: NewFil
     ...(label === undefined || label === "" ? [] : ["-L", label]),
     device,
   ];
+}
+
+// xfs_db(8) splits its commands at blanks, and has no way to quote.
+function canSetLabel(label: string): boolean {
+  return /^[\w.:+@%=,/][\w.:+@%=,/-]*$|^$/.test(label);
 }
 
 function argumentsFor({ blockSize, inodeSize, sectorSize, directoryBlockSize, features: made }: XfsFacts) {

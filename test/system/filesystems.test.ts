@@ -69,3 +69,19 @@ test("ext4 grows with what it lies on", async () => {
   await familyOf("ext4").grow(testHost(), path);
   expect((await inspected(path, "ext4")).facts).toMatchObject({ blocks: (2 * bytes) / 4096 });
 });
+
+test.each(["ext4", "xfs", "btrfs"] as const)("%s gets another label, and none", async (type) => {
+  const path = await emptyFile();
+  const family = familyOf(type);
+  await makeFilesystem(testHost(), path, { type, suite: "trixie", label: "before" });
+  expect(family.canSetLabel("half-import")).toBe(true);
+  await family.setLabel(testHost(), path, "half-import");
+  expect((await inspected(path, type)).facts.label).toBe("half-import");
+  await family.setLabel(testHost(), path, "");
+  expect((await inspected(path, type)).facts.label).toBe("");
+});
+
+test("a label that xfs_db would take apart is not set", async () => {
+  expect(familyOf("xfs").canSetLabel("two words")).toBe(false);
+  await expect(familyOf("xfs").setLabel(testHost(), "/dev/x", "two words")).rejects.toThrow(/cannot set the label/);
+});

@@ -141,7 +141,7 @@ describe("a configured guest", () => {
     }
     const guest = {
       files: openRoot(tree),
-      filesystem: { uuid: "11111111-2222-3333-4444-555555555555", type: "ext4" },
+      filesystem: { uuid: "11111111-2222-3333-4444-555555555555", type: "ext4" as const },
       swap: { uuid: "66666666-7777-8888-9999-000000000000" },
       dataDisks: [],
     };

@@ -1,3 +1,4 @@
+import { familyOf, isFilesystemType } from "../../filesystems/families.ts";
 import type { RootedFiles } from "../../host/rooted-files.ts";
 import type { FilesystemId, InstalledGuest, MountedById } from "../tree/installed-guest.ts";
 
@@ -63,9 +64,9 @@ function written({ spec, mountPoint, type, options, pass }: FstabLine): string {
   return `${[spec, mountPoint, type, options, "0", String(pass)].join(" ")}\n`;
 }
 
-// xfs and btrfs are not checked at boot: their fsck does nothing (fsck.xfs(8), btrfs(5)), and a guest may not have it.
 function passOf(type: string, isRoot: boolean): number {
-  if (!/^ext[234]$|^v?fat$/.test(type)) return 0;
+  const isChecked = isFilesystemType(type) ? familyOf(type).checkedAtBoot : /^v?fat$/.test(type);
+  if (!isChecked) return 0;
   return isRoot ? 1 : 2;
 }
 
@@ -122,6 +123,7 @@ export function rewriteFstab(text: string, { root, swap }: NewFilesystems): stri
 function onDevice(line: string, { mountPoint, type }: FstabEntry, uuid: string, newType: string): string {
   const [, indent = "", , gap = " ", , gap2 = " ", , rest = ""] =
     /^(\s*)(\S+)(\s+)(\S+)(\s+)(\S+)(.*)$/s.exec(line) ?? [];
-  const isExt = type === "auto" || /^ext[234]$/.test(type);
-  return `${indent}UUID=${uuid}${gap}${mountPoint}${gap2}${mountPoint === "/" && isExt ? newType : type}${rest}`;
+  // The old type is the one that was dumped.
+  const wasRoots = type === "auto" || (isFilesystemType(type) && familyOf(type).readByDump);
+  return `${indent}UUID=${uuid}${gap}${mountPoint}${gap2}${mountPoint === "/" && wasRoots ? newType : type}${rest}`;
 }

@@ -1,4 +1,5 @@
 import type { RootDevice } from "../../devices/lay-out.ts";
+import type { FilesystemType } from "../../filesystems/families.ts";
 import type { Host } from "../../host/host.ts";
 import { openRoot, type RootedFiles } from "../../host/rooted-files.ts";
 
@@ -23,7 +24,7 @@ export interface InstalledGuest {
   /** Where it lies: the device of its root filesystem, the disk, the partition table. */
   readonly root: RootDevice;
   /** The root filesystem. */
-  readonly filesystem: FilesystemId;
+  readonly filesystem: FilesystemId & { readonly type: FilesystemType };
   readonly swap: { readonly uuid: string } | undefined;
   /** Filesystems on further disks. */
   readonly dataDisks: readonly MountedById[];

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import type { MountedFilesystem } from "../../devices/attach/mount.ts";
+import { isExt } from "../../filesystems/ext/facts.ts";
 import { startConfined, type Target } from "../../host/confined.ts";
 import { hasCode } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
@@ -19,7 +20,7 @@ export async function hideTree(host: Host, mounted: MountedFilesystem): Promise<
   const name = `.half-import-${randomBytes(8).toString("hex")}`;
   const path = join(mounted.path, name);
   await mkdir(path, { mode: 0o700 });
-  if (mounted.filesystem.startsWith("ext")) {
+  if (isExt(mounted.filesystem)) {
     // Its directories are spread over the disk as those of the root are (chattr(1), T).
     await run(host, ["chattr", "+T", path]);
     await takeLostAndFound(mounted.path, path);

@@ -2,7 +2,7 @@ import { mkdtemp, rm, statfs } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { Config } from "../../config/config.ts";
 import type { Disk } from "../../devices/disk.ts";
-import { setLabel } from "../../filesystems/label.ts";
+import { familyOf } from "../../filesystems/families.ts";
 import { makeFilesystem } from "../../filesystems/make.ts";
 import { layOutDisk } from "../../devices/lay-out.ts";
 import { readBlocks, writeBlocks } from "../../devices/blocks/raw-blocks.ts";
@@ -49,7 +49,7 @@ export async function restoreDump(
       await mounted[Symbol.asyncDispose]();
       await table?.writeBack();
       await syncFile(root.device);
-      await setLabel(host, root.device, type, "");
+      await familyOf(type).setLabel(host, root.device, "");
       await held[Symbol.asyncDispose]();
       await syncFile(disk.device);
     },

@@ -5,7 +5,6 @@ import type { Disk } from "../../devices/disk.ts";
 import { mapPartition } from "../../devices/partitions/map.ts";
 import { restorePartitionTable } from "../../devices/partitions/table.ts";
 import { familyOf, type FilesystemFacts } from "../../filesystems/families.ts";
-import { isSettable, setLabel } from "../../filesystems/label.ts";
 import { isUuidTaken } from "../../filesystems/probe.ts";
 import { mendExtlinux } from "../../guest/boot/extlinux/moved.ts";
 import { removeNetworkRules, rewriteIdentifiers } from "../../guest/storage/rewrite-references.ts";
@@ -118,7 +117,7 @@ async function finishFilesystem({ host, facts, bootBlock }: Restoring, device: s
 }
 
 function unfinished(facts: FilesystemFacts): FilesystemFacts {
-  return isSettable(facts.type, facts.label) ? { ...facts, label: unfinishedLabel } : facts;
+  return familyOf(facts.type).canSetLabel(facts.label) ? { ...facts, label: unfinishedLabel } : facts;
 }
 
 // The last of all: until then the filesystem says that its import did not finish.
@@ -126,7 +125,7 @@ async function finishLabel(restoring: Restoring): Promise<void> {
   const { host, facts } = restoring;
   if (unfinished(facts).label === facts.label) return;
   await using root = await mapTree(restoring);
-  await setLabel(host, root.device, facts.type, facts.label);
+  await familyOf(facts.type).setLabel(host, root.device, facts.label);
 }
 
 // The table and the boot code come last: with them it is a guest's disk.

@@ -9,7 +9,7 @@ import { testHost } from "../../fixtures/test-host.ts";
 
 type Console = Pick<InstanceConsole, "serial">;
 
-const disks = { filesystem: { uuid: "r-1", type: "ext4" }, swap: { uuid: "s-1" }, dataDisks: [] };
+const disks = { filesystem: { uuid: "r-1", type: "ext4" as const }, swap: { uuid: "s-1" }, dataDisks: [] };
 const instance = { name: "web.example.com", nics: [] };
 const serial = { serial: { port: "ttyS0", speed: 38_400, isLine: true } };
 

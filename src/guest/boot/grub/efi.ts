@@ -1,5 +1,6 @@
 import { makeEsp } from "../../../devices/partitions/esp.ts";
 import type { Partition } from "../../../devices/partitions/table.ts";
+import { grubModules } from "../../../filesystems/families.ts";
 import { KnownError } from "../../../host/errors.ts";
 import type { Host } from "../../../host/host.ts";
 import type { RootedFiles } from "../../../host/rooted-files.ts";
@@ -12,7 +13,7 @@ import type { GrubPlatform } from "./platforms.ts";
 // What reading the menu and starting a kernel takes: firmware that lacks a driver for the disk could not load more.
 // prettier-ignore
 const modules = [
-  "part_gpt", "part_msdos", "fat", "ext2", "xfs", "btrfs", "search", "search_fs_uuid", "regexp", "normal", "configfile",
+  "part_gpt", "part_msdos", "fat", ...grubModules, "search", "search_fs_uuid", "regexp", "normal", "configfile",
   "linux", "boot", "gzio", "echo", "test", "true", "sleep", "minicmd", "loadenv", "all_video", "serial", "terminal",
 ];
 

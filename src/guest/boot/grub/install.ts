@@ -1,4 +1,5 @@
 import { espPartition, type Partition, type PartitionTable } from "../../../devices/partitions/table.ts";
+import { familyOf } from "../../../filesystems/families.ts";
 import { KnownError } from "../../../host/errors.ts";
 import type { Host } from "../../../host/host.ts";
 import type { InstalledGuest } from "../../tree/installed-guest.ts";
@@ -10,15 +11,6 @@ import { embedGrub } from "./bios.ts";
 import { installEfiGrub } from "./efi.ts";
 import { grubDefaults, writeGrubMenu } from "./menu.ts";
 import type { GrubPlatform } from "./platforms.ts";
-
-/** grub's module for each filesystem. */
-const filesystemModules: Readonly<Record<string, string>> = {
-  ext2: "ext2",
-  ext3: "ext2",
-  ext4: "ext2",
-  xfs: "xfs",
-  btrfs: "btrfs",
-};
 
 /** Installs grub for each platform of the guest, its first menu, and what its packages need to keep it up to date. */
 export async function installGrub(host: Host, guest: InstalledGuest, plan: BootPlan): Promise<void> {
@@ -57,7 +49,7 @@ async function installBios(
   partition: Partition,
 ): Promise<void> {
   const prefix = `(,${table.style}${String(partition.number)})/boot/grub`;
-  const modules = [`part_${table.style}`, filesystemModules[guest.filesystem.type] ?? "ext2"];
+  const modules = [`part_${table.style}`, familyOf(guest.filesystem.type).grubModule];
   await runInTree(host, guest.files.root, biosScript, [prefix, ...modules]);
   await embedGrub(guest.root.disk.device, table, guest.files);
 }

@@ -22,7 +22,7 @@ test.each([
   ["ext4", 1],
   ["xfs", 0],
   ["btrfs", 0],
-])("lists a root of %s by UUID, checked in pass %d", (type, pass) => {
+] as const)("lists a root of %s by UUID, checked in pass %d", (type, pass) => {
   expect(lines(fstab({ filesystem: { uuid: "r-1", type }, swap: undefined, dataDisks: [] }))).toEqual([
     `UUID=r-1 / ${type} defaults 0 ${String(pass)}`,
     "proc /proc proc defaults 0 0",
