@@ -1,4 +1,5 @@
 import { performance } from "node:perf_hooks";
+import { printableLines } from "./printable.ts";
 import { writeFully } from "./standard-output.ts";
 
 /** One finished step of a run. */
@@ -40,6 +41,9 @@ export interface LogOptions {
   readonly write?: (text: string) => void;
 }
 
+// Of one message: the output of a command that is passed on is not cut.
+const mostLines = 200;
+
 /** A log on stderr, or on `options.write`. `verbose` (DEBUG_LEVEL=1) adds the debug lines. */
 export function createLog(options: LogOptions = {}): Log {
   let verbose = options.verbose ?? false;
@@ -56,7 +60,7 @@ export function createLog(options: LogOptions = {}): Log {
   };
   const line = (level: string, message: string): void => {
     clearProgress();
-    write(`${level}: ${maskCredentials(message)}\n`);
+    write(`${level}: ${printableLines(maskCredentials(message), mostLines)}\n`);
   };
   return {
     get verbose() {
@@ -107,7 +111,7 @@ export function createLog(options: LogOptions = {}): Log {
     },
     raw(text) {
       clearProgress();
-      write(maskCredentials(text));
+      write(printableLines(maskCredentials(text)));
     },
   };
 }

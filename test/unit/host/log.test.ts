@@ -71,3 +71,16 @@ test("keeps a progress line below the log of a terminal and shows none elsewhere
   file.log.progress("unpacking 10%");
   expect(file.text()).toBe("");
 });
+
+test("control characters of whatever origin are made printable, and long lines and texts are cut", () => {
+  let text = "";
+  const log = createLog({ write: (chunk) => (text += chunk) });
+  log.warn("a\u001b[31mb\u0007 \u009b2J\u202ec");
+  log.raw("50%\r100%\r\ndone\tnow\n");
+  expect(text).toBe("warning: a\\x1b[31mb\\x07 \\x9b2J\\u{202e}c\n50%\n100%\ndone\tnow\n");
+  text = "";
+  log.error("x".repeat(100_000));
+  log.error("line\n".repeat(5000));
+  expect(text.length).toBeLessThan(10_000);
+  expect(text).toContain("... (4801 more lines)");
+});
