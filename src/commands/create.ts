@@ -18,12 +18,11 @@ import type { Installation } from "../host/installation.ts";
 import { requireTools } from "../host/tools.ts";
 import { toolsFor } from "../host/tools-table.ts";
 import type { CreateRequest } from "../os-api/request.ts";
-import { acquireSystem, type SystemSource } from "../system-image/acquire.ts";
+import { acquireSystem } from "../system-image/acquire.ts";
+import type { Requirement } from "../system-image/disk-requirement.ts";
+import { expectedRequirement } from "../system-image/expected-requirement.ts";
 import { toolsForCreate } from "./disk-tools.ts";
 import { say } from "./summary.ts";
-
-// No suite ever fitted into less: says so before a bootstrap of minutes, where the real figure is not known yet.
-const leastSystem = { bytes: 64 * 1_048_576, inodes: 0 };
 
 /** What create was asked for, and the settings it goes by. */
 interface Order {
@@ -58,16 +57,12 @@ async function install(host: Host, { request, config, osDir }: Order, boot: Boot
   );
   checkBoot(host, boot, config, disks.root);
   const hooks = await findHooks(host, config.customizeDir);
-  checkFits(disks.root, config, boot, { requirement: leastSystem });
-  await using system = await acquireSystem(host, config, {
-    packages: boot.packages,
-    filesystem: config.filesystem,
-    bootloader: boot.loader,
-  });
-  checkFits(disks.root, config, boot, system);
+  checkFits(disks.root, config, boot, await expectedRequirement(config, boot.packages));
+  await using system = await acquireSystem(host, config, boot.packages);
+  checkFits(disks.root, config, boot, system.requirement(config.filesystem));
   await using root = await host.log.phase("lay out the disk", () => layOutDisk(host, disks.root, config, layout));
   const [populated, swap] = await allAcquired([
-    system.populate(root.device),
+    system.populate(root.device, { type: config.filesystem, suite: config.suite, bootloader: boot.loader }),
     disks.swap === undefined ? nothing : makeSwap(host, disks.swap.device),
   ]);
   await using _populated = populated;
@@ -82,12 +77,7 @@ async function install(host: Host, { request, config, osDir }: Order, boot: Boot
 const nothing = Promise.resolve(undefined);
 
 /** Throws KnownError when the root filesystem would not hold the system. Nothing was written so far. */
-function checkFits(
-  disk: Disk,
-  config: Config,
-  { loader }: BootPlan,
-  { requirement }: Pick<SystemSource, "requirement">,
-): void {
+function checkFits(disk: Disk, config: Config, { loader }: BootPlan, requirement: Requirement): void {
   const available = rootBytes(disk, config, { bootLoader: loader });
   if (available >= requirement.bytes) return;
   const needed = mebibytes(disk.sizeBytes - available + requirement.bytes);

@@ -3,99 +3,108 @@ import { ReleaseStack, type Owned } from "../host/disposal.ts";
 import { messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import type { Lock } from "../host/lock.ts";
+import { preflight } from "./archive/archive.ts";
+import { type BootstrapMeans, bootstrapMeans } from "./bootstrap-means.ts";
 import { buildInScratch } from "./bootstrap/build-tree.ts";
-import { makeCacheFolder, waitForSystem } from "./cache/folder.ts";
-import type { SystemNeeds } from "./cache/system-key.ts";
-import { removeExpired } from "./cache/expiry.ts";
+import { type Cache, makeCacheFolder, openCache } from "./cache/cache.ts";
 import type { CheckedTar } from "./cache/checked-tar.ts";
+import { removeExpired } from "./cache/expiry.ts";
+import { besidePinned, findCached } from "./cache/find-cached.ts";
 import { markUsed } from "./cache/last-use.ts";
 import { removeLeftovers } from "./cache/leftovers.ts";
-import { besidePinned, findCached } from "./cache/find-cached.ts";
-import type { PopulatedFilesystem } from "./fresh-filesystem.ts";
-import { preflight } from "./archive/archive.ts";
 import { publishOrWarn } from "./cache/publish.ts";
-import type { Requirement } from "./disk-requirement.ts";
-import { fromScratch, fromTar, onDisk } from "./system-source.ts";
-import { type Wanted, wantedSystem } from "./cache/wanted-system.ts";
+import { orderSystem, type SystemOrder } from "./system-order.ts";
+import { fromScratch, fromTar, onDisk, type SystemSource } from "./system-source.ts";
 
-export type { SystemNeeds } from "./cache/system-key.ts";
-export type { PopulatedFilesystem } from "./fresh-filesystem.ts";
+export type { GuestFilesystem, PopulatedFilesystem } from "./fresh-filesystem.ts";
+export type { SystemSource } from "./system-source.ts";
 
-/** A system that is at hand, ready to be put on any number of disks. */
-export interface SystemSource {
-  /** Where it comes from, for the log and the summary. */
-  readonly origin: string;
-  readonly requirement: Requirement;
-  /** Makes the filesystem on `device` with the system in it, and mounts it. Destroys what the device held. */
-  populate(device: string): Promise<PopulatedFilesystem & Owned>;
+/** What the settings say of this node: its cache, and with what it bootstraps. */
+interface Supply {
+  readonly cache: Cache;
+  readonly means: BootstrapMeans;
 }
 
 /**
  * Finds the system of `config` in the cache, or bootstraps it; any number of processes that want the same system at
- * once run one bootstrap. No disk is touched. Throws KnownError when the bootstrap fails.
+ * once run one bootstrap. `bootPackages`: what the guest needs for booting. No disk is touched. Throws KnownError when
+ * the bootstrap fails.
  */
-export async function acquireSystem(host: Host, config: Config, needs: SystemNeeds): Promise<SystemSource & Owned> {
-  const asked = wantedSystem(config, needs);
-  await cleanFolder(host, asked);
-  const found = await findCached(host, asked, false);
-  if (found !== undefined) return await fromCache(host, asked, found);
-  const wanted = await besidePinned(host, asked);
-  const cached = wanted === asked ? undefined : await findCached(host, wanted, false);
-  if (cached !== undefined) return await fromCache(host, wanted, cached);
-  if (!config.generateCache) return await bootstrapped(host, wanted, undefined);
-  const lock = await lockForBuilding(host, wanted);
-  if (lock === undefined) return await bootstrapped(host, wanted, undefined);
-  return await cachedOrBuilt(host, wanted, lock);
+export async function acquireSystem(
+  host: Host,
+  config: Config,
+  bootPackages: readonly string[],
+): Promise<SystemSource & Owned> {
+  const supply = { cache: openCache(config), means: bootstrapMeans(config) };
+  const { cache } = supply;
+  const asked = orderSystem(config, cache.folder, bootPackages);
+  await cleanFolder(host, supply);
+  const found = await findCached(host, cache, asked, false);
+  if (found !== undefined) return await fromCache(host, supply, found);
+  const order = await besidePinned(host, cache, asked);
+  const cached = order === asked ? undefined : await findCached(host, cache, order, false);
+  if (cached !== undefined) return await fromCache(host, supply, cached);
+  const lock = cache.writable ? await lockForBuilding(host, order) : undefined;
+  if (lock === undefined) return await bootstrapped(host, supply, order, undefined);
+  return await cachedOrBuilt(host, supply, order, lock);
 }
 
 // The lock is ours to release, at once or, while the system exists only as a tree of ours, with the system.
-async function cachedOrBuilt(host: Host, wanted: Wanted, lock: Lock): Promise<SystemSource & Owned> {
+async function cachedOrBuilt(
+  host: Host,
+  supply: Supply,
+  order: SystemOrder,
+  lock: Lock,
+): Promise<SystemSource & Owned> {
   await using stack = new ReleaseStack();
   stack.use(lock);
-  const cached = await findCached(host, wanted, true);
-  if (cached !== undefined) return await fromCache(host, wanted, cached);
-  return await bootstrapped(host, wanted, stack);
+  const cached = await findCached(host, supply.cache, order, true);
+  if (cached !== undefined) return await fromCache(host, supply, cached);
+  return await bootstrapped(host, supply, order, stack);
 }
 
 /** `building`: what is held while a cache is to be written; undefined: none is. */
 async function bootstrapped(
   host: Host,
-  wanted: Wanted,
+  supply: Supply,
+  order: SystemOrder,
   building: ReleaseStack | undefined,
 ): Promise<SystemSource & Owned> {
-  const archive = await preflight(host, wanted.config);
+  const { spec, entry } = order;
+  const task = { spec, means: supply.means, archive: await preflight(host, spec, supply.means) };
   await using stack = building?.move() ?? new ReleaseStack();
-  const built = await buildInScratch(host, wanted, archive, building !== undefined);
-  if (built === undefined) return onDisk(host, wanted, archive, building !== undefined, stack.move());
+  const built = await buildInScratch(host, task, building === undefined ? undefined : entry.name);
+  if (built === undefined) return onDisk(host, task, building === undefined ? undefined : order, stack.move());
   stack.use(built);
-  const tar = building === undefined ? undefined : await publishOrWarn(host, wanted, built.tree);
-  if (tar !== undefined) return await fromCache(host, wanted, tar);
-  return await fromScratch(host, wanted, built.tree, stack.move());
+  const tar = building === undefined ? undefined : await publishOrWarn(host, order, built.tree);
+  if (tar !== undefined) return await fromCache(host, supply, tar);
+  return await fromScratch(host, spec, built.tree, stack.move());
 }
 
-async function fromCache(host: Host, wanted: Wanted, tar: CheckedTar): Promise<SystemSource & Owned> {
-  await markUsed(wanted.folder, tar.name);
-  return fromTar(host, wanted, tar);
+async function fromCache(host: Host, { cache, means }: Supply, tar: CheckedTar): Promise<SystemSource & Owned> {
+  await markUsed(tar.entry);
+  return fromTar(host, tar, cache, means.scratch);
 }
 
 // Neither an unwritable folder nor another process's clean-up is a reason not to install.
-async function cleanFolder(host: Host, { config, folder }: Wanted): Promise<void> {
+async function cleanFolder(host: Host, { cache: { folder, days }, means }: Supply): Promise<void> {
   try {
-    await removeLeftovers(host, config, folder);
-    await removeExpired(host, folder, config.cleanCacheDays);
+    await removeLeftovers(host, folder, means.scratch);
+    await removeExpired(host, folder, days);
   } catch (error) {
     if (host.signal.aborted) throw error;
     host.log.warn(`cannot clean the cache in ${folder.directory}: ${messageOf(error)}`);
   }
 }
 
-async function lockForBuilding(host: Host, { folder, name }: Wanted): Promise<Lock | undefined> {
+async function lockForBuilding(host: Host, { entry }: SystemOrder): Promise<Lock | undefined> {
+  const { folder } = entry;
   try {
     await makeCacheFolder(folder);
-    return await waitForSystem(host, folder, name, "is making");
+    return await entry.lock(host, "is making");
   } catch (error) {
     if (host.signal.aborted) throw error;
-    host.log.warn(`the cache in ${folder.directory} cannot be written, going on without: ${messageOf(error)}`);
+    host.log.warn(`cannot write to the cache in ${folder.directory} (${messageOf(error)}); continuing without a cache`);
     return undefined;
   }
 }

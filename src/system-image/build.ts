@@ -2,92 +2,77 @@ import type { Config } from "../config/config.ts";
 import { ReleaseStack } from "../host/disposal.ts";
 import { KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
-import type { Lock } from "../host/lock.ts";
-import { buildInScratch } from "./bootstrap/build-tree.ts";
-import { makeCacheFolder, openCacheFolder, waitForSystem } from "./cache/folder.ts";
-import type { CacheKey } from "./cache/system-key.ts";
-import { prebuildImage } from "./image/trusted-image.ts";
-import { markUsed } from "./cache/last-use.ts";
-import { besidePinned, findCached } from "./cache/find-cached.ts";
 import { preflight } from "./archive/archive.ts";
-import { publish, requireUnpinned } from "./cache/publish.ts";
-import type { Wanted } from "./cache/wanted-system.ts";
+import { type BootstrapMeans, bootstrapMeans } from "./bootstrap-means.ts";
+import { buildInScratch } from "./bootstrap/build-tree.ts";
+import { type Cache, makeCacheFolder, openCache } from "./cache/cache.ts";
+import { besidePinned, findCached } from "./cache/find-cached.ts";
+import { markUsed } from "./cache/last-use.ts";
+import { requireUnpinned } from "./cache/pins.ts";
+import { publish } from "./cache/publish.ts";
+import type { GuestFilesystem } from "./fresh-filesystem.ts";
+import { prebuildImage } from "./image/image-maker.ts";
+import { orderSystem, type SystemOrder } from "./system-order.ts";
 
-/**
- * Bootstraps `wanted`, replaces what is cached of it, and makes the image that most creates will use. The caller holds
- * its lock.
- */
-export async function rebuild(host: Host, wanted: Wanted): Promise<void> {
+/** With what, and for which guests, systems are made beforehand. */
+export interface Workshop {
+  readonly cache: Cache;
+  readonly means: BootstrapMeans;
+  /** The filesystem of most guests: an image of it is made, too. */
+  readonly filesystem: Omit<GuestFilesystem, "suite">;
+}
+
+/** Bootstraps `order`, replaces what is cached of it, and makes the image. The caller holds its lock. */
+export async function rebuild(host: Host, { cache, means, filesystem }: Workshop, order: SystemOrder): Promise<void> {
+  const { spec, entry } = order;
   await using stack = new ReleaseStack();
-  const archive = await preflight(host, wanted.config);
-  const built = await buildInScratch(host, wanted, archive, true);
+  const task = { spec, means, archive: await preflight(host, spec, means) };
+  const built = await buildInScratch(host, task, entry.name);
   if (built === undefined) {
-    throw new KnownError(`no scratch space to bootstrap ${wanted.name} in`, {
+    throw new KnownError(`no scratch space to bootstrap ${entry.name} in`, {
       hint: "see SCRATCH_DIR, and the messages above",
     });
   }
   stack.use(built);
-  const tar = await publish(host, wanted, built.tree);
+  const tar = await publish(host, order, built.tree);
   stack.defer(() => tar.file.close());
-  await prebuildImage(host, wanted, tar);
+  const site = { filesystem: { ...filesystem, suite: spec.suite }, cache, space: means.scratch };
+  await prebuildImage(host, tar, site);
 }
 
-/** What {@link ensureCached} did: under which name the system is kept, and whether it was bootstrapped for it. */
+/** The system that {@link ensureCached} is to cache. */
+export interface CacheRequest {
+  /** What a guest needs for booting. */
+  readonly bootPackages: readonly string[];
+  readonly bootloader: GuestFilesystem["bootloader"];
+  /** Bootstraps it anew, whether it is there or not. */
+  readonly force: boolean;
+}
+
+/** The result of {@link ensureCached}: under which name the system is kept, and whether it was bootstrapped for it. */
 export interface Ensured {
   readonly name: string;
   readonly built: boolean;
 }
 
 /**
- * Makes sure that the system is cached; `force` bootstraps it anew whatever is there, but for what its owner may not
+ * Makes sure that the system of `config` is cached; `force` bootstraps it anew, but for a tar that its owner may not
  * write (KnownError). It is not bootstrapped when another process did so while this one waited, or when an
  * administrator's own tar serves it.
  */
-export async function ensureCached(host: Host, asked: Wanted, force: boolean): Promise<Ensured> {
-  await makeCacheFolder(asked.folder);
-  const wanted = await besidePinned(host, asked);
-  await using _lock = await lockForWork(host, wanted);
-  const cached = force ? undefined : await findCached(host, wanted, true);
+export async function ensureCached(host: Host, config: Config, request: CacheRequest): Promise<Ensured> {
+  const cache = openCache(config);
+  const filesystem = { type: config.filesystem, bootloader: request.bootloader };
+  await makeCacheFolder(cache.folder);
+  const asked = orderSystem(config, cache.folder, request.bootPackages);
+  const order = await besidePinned(host, cache, asked);
+  await using _lock = await order.entry.lock(host);
+  const cached = request.force ? undefined : await findCached(host, cache, order, true);
   await cached?.file.close();
   if (cached === undefined) {
-    await requireUnpinned(wanted);
-    await rebuild(host, wanted);
+    await requireUnpinned(order.entry);
+    await rebuild(host, { cache, means: bootstrapMeans(config), filesystem }, order);
   }
-  await markUsed(wanted.folder, cached?.name ?? wanted.name);
-  return { name: wanted.name, built: cached === undefined };
-}
-
-/** Takes the lock of a system, and says so when that takes time. */
-export async function lockForWork(
-  host: Host,
-  { folder, name }: Pick<Wanted, "folder" | "name">,
-): Promise<Lock | undefined> {
-  return await waitForSystem(host, folder, name, "is working on");
-}
-
-/** What a cached system was made from, as something that can be made again; the rest of the settings from `config`. */
-export function wantedAgain(config: Config, name: string, key: CacheKey): Wanted {
-  const { DEBOOTSTRAP_DIR: _, ...withoutDirectory } = config.exported;
-  return {
-    config: {
-      ...config,
-      suite: key.suite,
-      arch: key.arch,
-      mirror: key.mirror,
-      components: key.components,
-      extraPackages: key.packages,
-      bootstrap: key.engine,
-      debootstrapOptions: key.options,
-      keyring: key.keyring,
-      checkSignatures: key.checkSignatures,
-      exported: {
-        ...withoutDirectory,
-        ...(key.debootstrapDir === undefined ? {} : { DEBOOTSTRAP_DIR: key.debootstrapDir }),
-      },
-    },
-    needs: { packages: [], filesystem: config.filesystem, bootloader: "none" },
-    key,
-    name,
-    folder: openCacheFolder(config.cacheDir),
-  };
+  await markUsed(cached?.entry ?? order.entry);
+  return { name: order.entry.name, built: cached === undefined };
 }

@@ -2,10 +2,13 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Config } from "../config/config.ts";
 import type { Host } from "../host/host.ts";
-import { isCacheTar, lockSystem, openCacheFolder, ownerOf } from "./cache/folder.ts";
 import { pruneDebs } from "./archive/debs-cache.ts";
-import { isPinnedTar, removeExpired } from "./cache/expiry.ts";
+import { bootstrapMeans } from "./bootstrap-means.ts";
+import { openCache } from "./cache/cache.ts";
+import { removeExpired } from "./cache/expiry.ts";
+import { isCacheTar, ownerOf } from "./cache/folder.ts";
 import { removeLeftovers } from "./cache/leftovers.ts";
+import { isPinnedTar } from "./cache/pins.ts";
 
 /** What a prune removed: names of systems, of files without a system, and of packages. */
 export interface Pruned {
@@ -20,16 +23,16 @@ export interface Pruned {
  * a damaged tar whose owner may not write it to him: it may be the only copy of what was to be kept for ever.
  */
 export async function pruneCaches(host: Host, config: Config): Promise<Pruned> {
-  const folder = openCacheFolder(config.cacheDir);
-  await removeLeftovers(host, config, folder);
-  const expired = await removeExpired(host, folder, config.cleanCacheDays);
-  const names = new Set(await folder.names());
+  const { folder, days } = openCache(config);
+  await removeLeftovers(host, folder, bootstrapMeans(config).scratch);
+  const expired = await removeExpired(host, folder, days);
+  const names = new Set((await folder.entries()).map(({ name }) => name));
   const files: string[] = [];
   for (const file of await folder.files()) {
     const owner = ownerOf(file.replace(/\.damaged$/, ""));
     const useless = file.endsWith(".damaged") || (!isCacheTar(file) && owner !== undefined && !names.has(owner));
     if (owner === undefined || !useless) continue;
-    await using lock = await lockSystem(host, folder, owner, "try");
+    await using lock = await folder.entry(owner).tryLock(host);
     if (lock === undefined) continue;
     const path = join(folder.directory, file);
     if (file.endsWith(".damaged") && (await isPinnedTar(path))) continue;

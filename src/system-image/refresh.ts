@@ -1,19 +1,23 @@
-import { open, stat, utimes } from "node:fs/promises";
+import { stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import type { Config } from "../config/config.ts";
 import { ReleaseStack } from "../host/disposal.ts";
-import { hasCode, messageOf } from "../host/errors.ts";
+import { messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
-import { type CacheFolder, openCacheFolder } from "./cache/folder.ts";
-import { ageInDays, isPinned } from "./cache/expiry.ts";
-import { judgeTar, openChecked } from "./cache/checked-tar.ts";
+import { preflight } from "./archive/archive.ts";
+import { askArchive, canPrefetch, type Offer } from "./archive/prefetch.ts";
+import { bootstrapMeans } from "./bootstrap-means.ts";
+import { rebuild, type Workshop } from "./build.ts";
+import { openCache } from "./cache/cache.ts";
+import { openChecked } from "./cache/checked-tar.ts";
+import { ageInDays } from "./cache/expiry.ts";
+import type { CacheEntry } from "./cache/folder.ts";
+import { judgeTar } from "./cache/judge-tar.ts";
 import { daysUnused } from "./cache/last-use.ts";
 import { type BuiltManifest, type Manifest, stampOf, writeManifest } from "./cache/manifest.ts";
-import { askArchive, canPrefetch, type Offer } from "./archive/prefetch.ts";
-import { preflight } from "./archive/archive.ts";
-import { lockForWork, rebuild, wantedAgain } from "./build.ts";
+import { openCacheFile } from "./cache/cache-file.ts";
+import { isPinned, statIfThere } from "./cache/pins.ts";
 import { acquireScratch, scratchPlaces } from "./cache/scratch.ts";
-import type { Wanted } from "./cache/wanted-system.ts";
 
 /** What a refresh did to one cached system. */
 export interface Refreshed {
@@ -34,77 +38,91 @@ const indexBytes = 512 * 1024 * 1024;
  * packages are all still what the archive offers only gets a new date. What fails is told and does not stop the others.
  */
 export async function refreshCaches(host: Host, config: Config, all: boolean): Promise<readonly Refreshed[]> {
-  const folder = openCacheFolder(config.cacheDir);
+  // The bootloader of the guests to come is not known; without one mkfs is as for most.
+  const filesystem = { type: config.filesystem, bootloader: "none" } as const;
+  const workshop = { cache: openCache(config), means: bootstrapMeans(config), filesystem };
   const results: Refreshed[] = [];
-  for (const name of await folder.names()) {
+  for (const entry of await workshop.cache.folder.entries()) {
     try {
-      results.push(await refreshOne(host, config, name, all));
+      results.push({ name: entry.name, ...(await refreshOne(host, workshop, entry, all)) });
     } catch (error) {
       if (host.signal.aborted) throw error;
-      results.push({ name, outcome: "failed", reason: messageOf(error) });
+      results.push({ name: entry.name, outcome: "failed", reason: messageOf(error) });
     }
   }
   return results;
 }
 
-async function refreshOne(host: Host, config: Config, name: string, all: boolean): Promise<Refreshed> {
-  const folder = openCacheFolder(config.cacheDir);
-  const reason = await reasonToKeep(config, folder.tar(name), all);
-  if (reason !== undefined) return { name, outcome: reason === "fresh" ? "fresh" : "kept", reason };
-  const unused = all ? 0 : await daysUnused(folder, name);
-  if (unused > unusedDays)
-    return { name, outcome: "kept", reason: `not used for ${String(unused)} days: it may expire` };
-  await using _lock = await lockForWork(host, { folder, name });
-  const manifest = await currentManifest(host, folder, name);
-  if (manifest === undefined) return { name, outcome: "kept", reason: "damaged: the next create makes it anew" };
-  if (manifest.kind === "adopted") return { name, outcome: "kept", reason: "an administrator's own" };
-  const again = await reasonToKeep(config, folder.tar(name), all);
-  if (again !== undefined) return { name, outcome: "fresh", reason: again };
-  const wanted = wantedAgain(config, name, manifest.key);
-  if (await isCurrent(host, wanted, manifest)) {
-    await renew(wanted, manifest);
-    host.log.info(`${folder.tar(name)}: the archive has no newer packages`);
-    return { name, outcome: "unchanged" };
+type Result = Omit<Refreshed, "name">;
+
+async function refreshOne(host: Host, workshop: Workshop, entry: CacheEntry, all: boolean): Promise<Result> {
+  const { days } = workshop.cache;
+  const reason = await reasonToKeep(days, entry, all);
+  if (reason !== undefined) return { outcome: reason === "fresh" ? "fresh" : "kept", reason };
+  const unused = all ? 0 : await daysUnused(entry);
+  if (unused > unusedDays) return { outcome: "kept", reason: `not used for ${String(unused)} days: it may expire` };
+  await using _lock = await entry.lock(host);
+  const manifest = await currentManifest(host, entry);
+  if (manifest === undefined) return { outcome: "kept", reason: "damaged: the next create makes it anew" };
+  if (manifest.kind === "adopted") return { outcome: "kept", reason: "an administrator's own" };
+  const again = await reasonToKeep(days, entry, all);
+  if (again !== undefined) return { outcome: "fresh", reason: again };
+  if (await isCurrent(host, workshop, entry, manifest)) {
+    await renew(entry, manifest);
+    host.log.info(`${entry.tarPath}: the archive has no newer packages`);
+    return { outcome: "unchanged" };
   }
-  await rebuild(host, wanted);
-  return { name, outcome: "rebuilt" };
+  await rebuild(host, workshop, { spec: manifest.key, entry, chosen: [] });
+  return { outcome: "rebuilt" };
 }
 
 // Looked at as a create does: an edit since the manifest was written must not be lost.
-async function currentManifest(host: Host, folder: CacheFolder, name: string): Promise<Manifest | undefined> {
-  const tar = await openChecked(host, folder, name, true);
+async function currentManifest(host: Host, entry: CacheEntry): Promise<Manifest | undefined> {
+  const tar = await openChecked(host, entry, true);
   await tar?.file.close();
   return tar?.manifest;
 }
 
-async function reasonToKeep(config: Config, tar: string, all: boolean): Promise<string | undefined> {
-  try {
-    const stats = await stat(tar);
-    if (isPinned(stats)) return "not writable by its owner: kept for ever";
-    const days = config.cleanCacheDays;
-    const due = days !== undefined && ageInDays(stats.mtime) + marginDays > days;
-    return all || due ? undefined : "fresh";
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return "gone";
-    throw error;
-  }
+async function reasonToKeep(days: number | undefined, entry: CacheEntry, all: boolean): Promise<string | undefined> {
+  const stats = await statIfThere(entry.tarPath);
+  if (stats === undefined) return "gone";
+  if (isPinned(stats)) return "not writable by its owner: kept for ever";
+  const due = days !== undefined && ageInDays(stats.mtime) + marginDays > days;
+  return all || due ? undefined : "fresh";
 }
 
 // The bytes are read, too: a cache that is to live on for weeks is worth it.
-async function isCurrent(host: Host, wanted: Wanted, manifest: BuiltManifest): Promise<boolean> {
-  const archive = await preflight(host, wanted.config);
-  if (!(await canPrefetch(host, wanted, archive))) return false;
+async function isCurrent(host: Host, workshop: Workshop, entry: CacheEntry, manifest: BuiltManifest): Promise<boolean> {
+  const offer = await currentOffer(host, workshop, entry, manifest);
+  return offer !== undefined && offersTheSame(offer, manifest) && (await isWhole(host, entry, manifest));
+}
+
+/** What the archive offers now; undefined where it cannot be asked: the engine may still be able to use it. */
+async function currentOffer(
+  host: Host,
+  { means }: Workshop,
+  entry: CacheEntry,
+  { key }: BuiltManifest,
+): Promise<Offer | undefined> {
+  const archive = await preflight(host, key, means);
+  if (!(await canPrefetch(host, key, archive))) return undefined;
   await using stack = new ReleaseStack();
-  for (const place of await scratchPlaces(wanted, indexBytes, wanted.name)) {
+  for (const place of await scratchPlaces(means.scratch, indexBytes, entry.name)) {
     const scratch = await acquireScratch(host, place, indexBytes);
     if (scratch === undefined) continue;
     stack.use(scratch);
-    const offer = await host.log.phase("ask the archive", () =>
-      askArchive(host, wanted, archive, join(scratch.directory, "apt")),
-    );
-    return offersTheSame(offer, manifest) && (await isWhole(host, wanted, manifest));
+    try {
+      return await host.log.phase("ask the archive", () =>
+        askArchive(host, key, means, archive, join(scratch.directory, "apt")),
+      );
+    } catch (error) {
+      // As a create does: apt refuses an archive that the engine accepts, for example one whose Release has expired.
+      if (host.signal.aborted) throw error;
+      host.log.warn(`cannot tell whether the archive has newer packages (${messageOf(error)}); building anew`);
+      return undefined;
+    }
   }
-  return false;
+  return undefined;
 }
 
 /**
@@ -121,19 +139,20 @@ export function offersTheSame(
   return unchanged && complete;
 }
 
-async function isWhole(host: Host, { folder, name }: Wanted, manifest: BuiltManifest): Promise<boolean> {
-  const file = await open(folder.tar(name), "r");
+async function isWhole(host: Host, { tarPath }: CacheEntry, manifest: BuiltManifest): Promise<boolean> {
+  const file = await openCacheFile(tarPath);
+  if (file === undefined) return false;
   try {
-    const verdict = await judgeTar(host, folder.tar(name), file, manifest, true);
+    const verdict = await judgeTar(host, tarPath, file, manifest, true);
     return verdict.kind === "whole" && verdict.manifest.sha256 === manifest.sha256;
   } finally {
     await file.close();
   }
 }
 
-async function renew({ folder, name }: Wanted, manifest: BuiltManifest): Promise<void> {
+async function renew({ tarPath, manifestPath }: CacheEntry, manifest: BuiltManifest): Promise<void> {
   const now = new Date();
-  await utimes(folder.tar(name), now, now);
-  const stamp = stampOf(await stat(folder.tar(name), { bigint: true }));
-  await writeManifest(folder.manifest(name), { ...manifest, stamp, checked: now.toISOString() });
+  await utimes(tarPath, now, now);
+  const stamp = stampOf(await stat(tarPath, { bigint: true }));
+  await writeManifest(manifestPath, { ...manifest, stamp, checked: now.toISOString() });
 }

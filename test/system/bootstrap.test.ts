@@ -7,11 +7,11 @@ import { testConfig } from "../fixtures/config.ts";
 import { diskFile, inGuest, loopOn, sh } from "../fixtures/loop-disk.ts";
 import { temporaryDirectory, testHost, type TestHost } from "../fixtures/test-host.ts";
 
-const needs = { packages: [], filesystem: "ext4", bootloader: "none" } as const;
+const guestFilesystem = { type: "ext4", suite: "trixie", bootloader: "none" } as const;
 
 /** Bootstraps into a cache of its own; the packages downloaded are shared by the tests of this file. */
 async function bootstrap(host: TestHost, cacheDir: string, changes: Partial<Config>): Promise<string> {
-  await using system = await acquireSystem(host, testConfig(cacheDir, { debsCacheSizeMiB: 0, ...changes }), needs);
+  await using system = await acquireSystem(host, testConfig(cacheDir, { debsCacheSizeMiB: 0, ...changes }), []);
   expect(system.origin).toContain(cacheDir);
   return join(
     cacheDir,
@@ -79,9 +79,9 @@ describe("a cold bootstrap", () => {
     try {
       const device = loopOn(diskFile(join(host.directory, "disk"), 1500));
       {
-        await using system = await acquireSystem(host, testConfig(cacheDir, { scratchDir }), needs);
+        await using system = await acquireSystem(host, testConfig(cacheDir, { scratchDir }), []);
         expect(existsSync(join(cacheDir, "cache-trixie-amd64.tar"))).toBe(false);
-        await using _target = await system.populate(device);
+        await using _target = await system.populate(device, guestFilesystem);
       }
       expect(host.logged()).toContain("mounted nodev or noexec");
       expect(existsSync(join(cacheDir, "cache-trixie-amd64.tar"))).toBe(true);
@@ -98,7 +98,7 @@ describe("a cold bootstrap", () => {
     const host = testHost();
     const cacheDir = join(host.directory, "cache");
     const config = testConfig(cacheDir, { debsCacheSizeMiB: 0, extraPackages: ["no-such-package-anywhere"] });
-    await expect(acquireSystem(host, config, needs)).rejects.toThrow(/no-such-package-anywhere/);
+    await expect(acquireSystem(host, config, [])).rejects.toThrow(/no-such-package-anywhere/);
     expect(readdirSync(join(cacheDir, "scratch"))).toEqual([]);
     expect(readdirSync(cacheDir).sort()).toEqual(["locks", "scratch"]);
   });
@@ -106,7 +106,7 @@ describe("a cold bootstrap", () => {
   test("goes through PROXY, and says what a dead one gave", async () => {
     const host = testHost();
     const config = testConfig(join(host.directory, "cache"), { proxy: "http://127.0.0.1:9/" });
-    await expect(acquireSystem(host, config, needs)).rejects.toThrow(/release file/i);
+    await expect(acquireSystem(host, config, [])).rejects.toThrow(/release file/i);
     expect(host.logged()).toMatch(/127\.0\.0\.1/);
   });
 });
@@ -120,11 +120,11 @@ test("a suite whose keyring is not there is refused before anything is begun, wi
     "default_mirror http://mirror.example.com/ubuntu\nkeyring /nonexistent/ubuntu-archive-keyring.gpg\n",
   );
   const config = testConfig(join(host.directory, "cache"), { suite: "noble", exported: { DEBOOTSTRAP_DIR: scripts } });
-  await expect(acquireSystem(host, config, needs)).rejects.toMatchObject({
+  await expect(acquireSystem(host, config, [])).rejects.toMatchObject({
     message: expect.stringContaining("/nonexistent/ubuntu-archive-keyring.gpg") as string,
     hint: expect.stringContaining("ubuntu-keyring") as string,
   });
-  await expect(acquireSystem(host, { ...config, suite: "nosuch" }, needs)).rejects.toThrow(
+  await expect(acquireSystem(host, { ...config, suite: "nosuch" }, [])).rejects.toThrow(
     "debootstrap has no script for the suite nosuch",
   );
 });

@@ -15,11 +15,11 @@ test.each(["ext2", "ext3", "ext4", "xfs", "btrfs"] as const)(
     const host = testHost();
     const cacheDir = join(host.directory, "cache");
     seedCache(cacheDir);
-    const needs = { packages: [], filesystem, bootloader: "none" } as const;
-    await using system = await acquireSystem(host, testConfig(cacheDir, { filesystem }), needs);
-    const mebibytes = Math.ceil(system.requirement.bytes / mebibyte);
+    const guestFilesystem = { type: filesystem, suite: "trixie", bootloader: "none" } as const;
+    await using system = await acquireSystem(host, testConfig(cacheDir, { filesystem }), []);
+    const mebibytes = Math.ceil(system.requirement(filesystem).bytes / mebibyte);
     const device = loopOn(diskFile(join(host.directory, "disk"), mebibytes));
-    await using target = await system.populate(device);
+    await using target = await system.populate(device, guestFilesystem);
     const { bfree, bsize, ffree } = statfsSync(target.path);
     expect(bfree * bsize).toBeGreaterThan(8 * mebibyte);
     expect(filesystem === "btrfs" || ffree > 256).toBe(true);

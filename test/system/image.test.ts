@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { EventEmitter, once } from "node:events";
 import { constants, existsSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
@@ -7,7 +6,6 @@ import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { Config } from "../../src/config/config.ts";
 import { flattenSuppressed, messageOf } from "../../src/host/errors.ts";
 import { acquireSystem } from "../../src/system-image/acquire.ts";
-import { openImage } from "../../src/system-image/image/image-file.ts";
 import { seedCache } from "../fixtures/bootstrapped-cache.ts";
 import { testConfig } from "../fixtures/config.ts";
 import { diskFile, inGuest, loopOn, scarceDisk, sh } from "../fixtures/loop-disk.ts";
@@ -36,9 +34,9 @@ async function install(
   device: string,
   { cacheDir, filesystem, changes, host = testHost() }: Install,
 ): Promise<TestHost> {
-  const needs = { packages: [], filesystem, bootloader: "none" } as const;
-  await using system = await acquireSystem(host, testConfig(cacheDir, { filesystem, ...changes }), needs);
-  await using _target = await system.populate(device);
+  const guestFilesystem = { type: filesystem, suite: "trixie", bootloader: "none" } as const;
+  await using system = await acquireSystem(host, testConfig(cacheDir, { filesystem, ...changes }), []);
+  await using _target = await system.populate(device, guestFilesystem);
   return host;
 }
 
@@ -71,53 +69,6 @@ function backupOf(device: string, block: number): string {
   const wanted = "^Filesystem (UUID|features)|^(Block|Inode) count|^Reserved block count|^Journal inode";
   const place = block === 0 ? "" : `-o superblock=${String(block)} -o blocksize=4096`;
   return sh(`dumpe2fs -h ${place} "$1" 2>/dev/null | grep -E "$2"`, device, wanted);
-}
-
-/** Each stretch of contents in the image of a cache that has one: where it belongs, and its bytes. */
-async function contentsOf(cacheDir: string): Promise<readonly { readonly block: number; readonly bytes: Buffer }[]> {
-  const name = readdirSync(cacheDir).find((entry) => entry.endsWith(".img"));
-  const file = await open(join(cacheDir, name!), "r");
-  try {
-    const { header, dataOffset } = await openImage(file);
-    const stretches = [];
-    let packed = dataOffset + header.structure.reduce((sum, [, count]) => sum + count * header.blockSize, 0);
-    for (const [block, count] of header.contents) {
-      const bytes = Buffer.alloc(count * header.blockSize);
-      await file.read(bytes, 0, bytes.length, packed);
-      packed += bytes.length;
-      stretches.push({ block, bytes });
-    }
-    return stretches;
-  } finally {
-    await file.close();
-  }
-}
-
-/** Where the last `count` blocks of contents belong, and their SHA-256. */
-async function lastContents(cacheDir: string, count: number): Promise<{ block: number; sha256: string }> {
-  const { block, bytes } = (await contentsOf(cacheDir)).at(-1)!;
-  const last = bytes.subarray(-count * 4096);
-  return {
-    block: block + (bytes.length - last.length) / 4096,
-    sha256: createHash("sha256").update(last).digest("hex"),
-  };
-}
-
-/** The contents of files must be on the disk as they are in the image: who wrote there meanwhile would spoil them. */
-async function expectContents(cacheDir: string, device: string, some: boolean): Promise<void> {
-  const stretches = await contentsOf(cacheDir);
-  expect(stretches.length > 0).toBe(some);
-  const disk = await open(device, "r");
-  try {
-    for (const { block, bytes } of stretches) {
-      expect(block % 512).toBe(0);
-      const found = Buffer.alloc(bytes.length, 0xff);
-      await disk.read(found, 0, found.length, block * 4096);
-      expect(found.equals(bytes), `what begins at block ${String(block)}`).toBe(true);
-    }
-  } finally {
-    await disk.close();
-  }
 }
 
 describe.each(["ext2", "ext3", "ext4"] as const)("an image of %s", (filesystem) => {
@@ -157,7 +108,6 @@ describe.each(["ext2", "ext3", "ext4"] as const)("an image of %s", (filesystem) 
       expect(geometry(device)).toBe(geometry(plain));
       expect(sh("e2fsck -fn $1 2>&1", device)).toMatch(/: \d+\/\d+ files/);
       expect(backupOf(device, 32_768)).toBe(backupOf(device, 0));
-      await expectContents(cacheDir, device, filesystem === "ext4");
       const uuid = sh(`blkid -p -s UUID -o value "$1"`, device);
       await install(device, { cacheDir, filesystem });
       expect(sh(`blkid -p -s UUID -o value "$1"`, device)).not.toBe(uuid);
@@ -176,10 +126,10 @@ test.each([
     const cacheDir = join(host.directory, "cache");
     seedCache(cacheDir);
     const device = loopOn(diskFile(join(host.directory, "disk"), 2 * gibibyte));
-    const needs = { packages: [], filesystem, bootloader: "none" } as const;
+    const guestFilesystem = { type: filesystem, suite: "trixie", bootloader: "none" } as const;
     for (const imageCache of [true, false]) {
-      await using system = await acquireSystem(host, testConfig(cacheDir, { filesystem, imageCache }), needs);
-      await using target = await system.populate(device);
+      await using system = await acquireSystem(host, testConfig(cacheDir, { filesystem, imageCache }), []);
+      await using target = await system.populate(device, guestFilesystem);
       const options = sh('findmnt --noheadings --output FS-OPTIONS "$1"', target.path);
       expect(/\bnobarrier\b/.test(options)).toBe(withoutBarriers);
       expect(opened(device, { forWriting: true })).toBe(false);
@@ -208,26 +158,14 @@ function mke2fsWith(features: string): { readonly script: string; readonly confi
   return { script: `MKE2FS_CONFIG='${config}' exec /sbin/mke2fs "$@"`, config };
 }
 
-test("where tools might move blocks, as with sparse_super2, all contents are there before", async () => {
-  const directory = temporaryDirectory();
-  const [where, seen] = [join(directory, "where"), join(directory, "seen")];
-  // The real tune2fs, which comes first, after a look at the last contents.
-  const look = `for device; do :; done
-    [ ! -e '${where}' ] ||
-      dd if="$device" iflag=direct bs=4096 skip="$(cat '${where}')" count=64 status=none | sha256sum >>'${seen}'
-    exec /sbin/tune2fs "$@"`;
-  const { path } = fakeCommands({ mke2fs: mke2fsWith("sparse_super2").script, tune2fs: look });
-  const host = testHost({ path });
+test("an image with sparse_super2, where resize2fs moves a backup, is whole", async () => {
+  const host = testHost({ path: fakeCommands({ mke2fs: mke2fsWith("sparse_super2").script }).path });
   const cacheDir = join(host.directory, "cache");
   seedCache(cacheDir);
   const device = loopOn(diskFile(join(host.directory, "disk"), 2 * gibibyte));
   await install(device, { cacheDir, filesystem: "ext4", host });
-  const last = await lastContents(cacheDir, 64);
-  sh(`blkdiscard -f "$1"; echo "$3" >"$2"`, device, where, String(last.block));
-  await install(device, { cacheDir, filesystem: "ext4", host });
-  expect(readFileSync(seen, "utf8").split(" ")[0]).toBe(last.sha256);
+  expect(host.logged()).toContain("write the image of the system");
   expect(sh("e2fsck -fn $1 2>&1", device)).toMatch(/: \d+\/\d+ files/);
-  await expectContents(cacheDir, device, true);
 });
 
 /** Whether this process has the device open, for reading only or not. */
@@ -327,9 +265,9 @@ describe("when an image cannot be written", () => {
       await once(configured, "end");
       throw lost;
     });
-    const needs = { packages: [], filesystem: "ext4", bootloader: "none" } as const;
-    await using system = await acquireSystem(host, testConfig(cacheDir, { filesystem: "ext4" }), needs);
-    const target = await system.populate(ordinary);
+    const guestFilesystem = { type: "ext4", suite: "trixie", bootloader: "none" } as const;
+    await using system = await acquireSystem(host, testConfig(cacheDir, { filesystem: "ext4" }), []);
+    const target = await system.populate(ordinary, guestFilesystem);
     expect(readFileSync(join(target.path, "etc/debian_version"), "utf8")).not.toBe("");
     configured.emit("end");
     await expect(target[Symbol.asyncDispose]()).rejects.toThrow(
@@ -382,15 +320,15 @@ function installWith(settings: string, device: string, cacheDir: string): void {
     `import { acquireSystem } from ${JSON.stringify(source)};
      import { createLog } from ${JSON.stringify(source.replace("system-image/acquire", "host/log"))};
      import { openJournal } from ${JSON.stringify(source.replace("system-image/acquire", "host/journal"))};
-     const [path, runDir, config, needs, device] = JSON.parse(process.argv[2]);
+     const [path, runDir, config, filesystem, device] = JSON.parse(process.argv[2]);
      const log = createLog({ write: () => undefined });
      const host = { path, runDir, log, signal: new AbortController().signal, journal: openJournal(runDir) };
-     await using system = await acquireSystem(host, config, needs);
-     await using target = await system.populate(device);`,
+     await using system = await acquireSystem(host, config, []);
+     await using target = await system.populate(device, filesystem);`,
   );
-  const needs = { packages: [], filesystem: "ext4", bootloader: "none" };
+  const filesystem = { type: "ext4", suite: "trixie", bootloader: "none" };
   const path = "/usr/sbin:/usr/bin:/sbin:/bin";
-  const argument = JSON.stringify([path, join(directory, "run"), testConfig(cacheDir), needs, device]);
+  const argument = JSON.stringify([path, join(directory, "run"), testConfig(cacheDir), filesystem, device]);
   sh(
     `unshare --mount --propagation private bash -euc 'mount --bind "$1" /etc/mke2fs.conf; exec node_modules/.bin/tsx "$2" "$3"' \
       bash "$@"`,

@@ -9,7 +9,6 @@ import { type Pruned, pruneCaches } from "../../system-image/prune.ts";
 import { ensureCached } from "../../system-image/build.ts";
 import { type Refreshed, refreshCaches } from "../../system-image/refresh.ts";
 import { type Verified, verifyCaches } from "../../system-image/verify.ts";
-import { wantedSystem } from "../../system-image/cache/wanted-system.ts";
 import { requireRoot } from "../root.ts";
 import { type AdminContext, asJson, jsonOption, type JsonOption, settingsRequest } from "./context.ts";
 
@@ -68,8 +67,8 @@ async function build(context: AdminContext, variants: readonly string[], options
   const results: Built[] = [];
   for (const variant of variants.length === 0 ? [undefined] : variants) {
     const config = await configOf(context, variant);
-    const wanted = wantedSystem(config, needsOf(config, options.hypervisor));
-    const { name, built } = await ensureCached(context.host, wanted, options.force === true);
+    const needs = needsOf(config, options.hypervisor);
+    const { name, built } = await ensureCached(context.host, config, { ...needs, force: options.force === true });
     results.push({ variant, name, outcome: built ? "built" : "present" });
   }
   const line = ({ variant, name, outcome }: Built): string => `${variant ?? "(no variant)"}: ${name} ${outcome}\n`;
@@ -112,7 +111,7 @@ async function configOf(context: AdminContext, variant: string | undefined): Pro
 function needsOf(config: Config, hypervisor: string | undefined) {
   const instance: Instance = { name: "any", hypervisor, hypervisorParameters: {}, disks: [], nics: [] };
   const { packages, loader } = planBoot(config, instance);
-  return { packages, filesystem: config.filesystem, bootloader: loader };
+  return { bootPackages: packages, bootloader: loader };
 }
 
 function formatList(systems: readonly CachedSystem[]): string {

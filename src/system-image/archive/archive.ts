@@ -1,9 +1,10 @@
 import { access, constants } from "node:fs/promises";
-import type { Config } from "../../config/config.ts";
 import { KnownError } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
 import { requireTools } from "../../host/tools.ts";
 import { toolsFor } from "../../host/tools-table.ts";
+import type { BootstrapMeans } from "../bootstrap-means.ts";
+import type { SystemSpec } from "../system-spec.ts";
 import { type SuiteFacts, suiteFacts } from "./suite-facts.ts";
 
 /** What a bootstrap will use, all of it found to be there. */
@@ -28,37 +29,37 @@ const keyringPackages: readonly (readonly [RegExp, string])[] = [
  * Checks, before anything is begun, that the engine is installed, knows the suite and can check its signatures. Throws
  * KnownError with the package to install.
  */
-export async function preflight(host: Host, config: Config): Promise<Archive> {
-  requireTools(host, toolsFor(config.bootstrap, ...(config.checkSignatures ? (["signatures"] as const) : [])));
-  const facts = await suiteFactsFor(host, config);
-  const keyring = config.checkSignatures ? config.keyring || (facts?.keyring ?? "") : "";
-  if (keyring !== "") await requireKeyring(config, keyring);
-  return { mirror: mirrorFor(config, facts), keyring, script: facts?.script };
+export async function preflight(host: Host, spec: SystemSpec, means: BootstrapMeans): Promise<Archive> {
+  requireTools(host, toolsFor(spec.engine, ...(spec.checkSignatures ? (["signatures"] as const) : [])));
+  const facts = await suiteFactsFor(host, spec, means);
+  const keyring = spec.checkSignatures ? spec.keyring || (facts?.keyring ?? "") : "";
+  if (keyring !== "") await requireKeyring(spec, keyring);
+  return { mirror: mirrorFor(spec, facts), keyring, script: facts?.script };
 }
 
 // mmdebstrap takes any suite the mirror has; only its default mirror and keyring are debootstrap's knowledge.
-async function suiteFactsFor(host: Host, config: Config): Promise<SuiteFacts | undefined> {
+async function suiteFactsFor(host: Host, spec: SystemSpec, means: BootstrapMeans): Promise<SuiteFacts | undefined> {
   try {
-    return await suiteFacts(host, config);
+    return await suiteFacts(host, spec, means);
   } catch (error) {
-    if (config.bootstrap === "mmdebstrap" && config.mirror !== "" && error instanceof KnownError) return undefined;
+    if (spec.engine === "mmdebstrap" && spec.mirror !== "" && error instanceof KnownError) return undefined;
     throw error;
   }
 }
 
-function mirrorFor(config: Config, facts: SuiteFacts | undefined): string {
-  const mirror = config.mirror === "" ? (facts?.mirror ?? "") : config.mirror;
+function mirrorFor(spec: SystemSpec, facts: SuiteFacts | undefined): string {
+  const mirror = spec.mirror === "" ? (facts?.mirror ?? "") : spec.mirror;
   if (mirror !== "") return mirror.replace(/\/+$/, "");
   throw new KnownError("MIRROR is empty, and debootstrap, which knows the default of each suite, is not installed", {
     hint: "set MIRROR, or install debootstrap",
   });
 }
 
-async function requireKeyring(config: Config, keyring: string): Promise<void> {
+async function requireKeyring(spec: SystemSpec, keyring: string): Promise<void> {
   try {
     await access(keyring, constants.R_OK);
   } catch (error) {
-    const source = config.keyring === "" ? `the suite ${config.suite} is signed by keys in` : "KEYRING names";
+    const source = spec.keyring === "" ? `the suite ${spec.suite} is signed by keys in` : "KEYRING names";
     throw new KnownError(`${source} ${keyring}, which cannot be read`, { cause: error, hint: keyringHint(keyring) });
   }
 }

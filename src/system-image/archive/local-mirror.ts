@@ -1,9 +1,8 @@
 import { createHash } from "node:crypto";
 import { copyFile, link, mkdir, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import type { Config } from "../../config/config.ts";
 import { hasCode } from "../../host/errors.ts";
-import { componentsOf } from "./private-apt.ts";
+import { componentsOf, type SystemSpec } from "../system-spec.ts";
 import { field } from "../tree/dpkg-status.ts";
 import type { ArchivePackage } from "./packages-index.ts";
 
@@ -21,25 +20,25 @@ export interface MirroredDeb {
  */
 export async function writeLocalMirror(
   directory: string,
-  config: Config,
+  spec: SystemSpec,
   release: string,
   debs: readonly MirroredDeb[],
 ): Promise<string> {
-  const dists = join(directory, "dists", config.suite);
+  const dists = join(directory, "dists", spec.suite);
   const sums: string[] = [];
-  for (const component of componentsOf(config)) {
+  for (const component of componentsOf(spec)) {
     const text = debs
       .filter((deb) => deb.component === component)
       .map((deb) => `${localParagraph(deb)}\n\n`)
       .join("");
-    const path = `${component}/binary-${config.arch}/Packages`;
-    await mkdir(join(dists, component, `binary-${config.arch}`), { recursive: true, mode: 0o755 });
+    const path = `${component}/binary-${spec.arch}/Packages`;
+    await mkdir(join(dists, component, `binary-${spec.arch}`), { recursive: true, mode: 0o755 });
     await writeFile(join(dists, path), text);
     sums.push(` ${createHash("sha256").update(text).digest("hex")} ${String(Buffer.byteLength(text))} ${path}`);
   }
   await mkdir(join(directory, "pool"), { recursive: true, mode: 0o755 });
   for (const deb of debs) await linkOrCopy(deb.path, join(directory, poolPath(deb)));
-  await writeFile(join(dists, "Release"), localRelease(release, config, sums));
+  await writeFile(join(dists, "Release"), localRelease(release, spec, sums));
   return `file://${directory}`;
 }
 
@@ -52,13 +51,13 @@ function poolPath({ path }: MirroredDeb): string {
   return `pool/${basename(path).replaceAll("%", "_")}`;
 }
 
-function localRelease(release: string, config: Config, sums: readonly string[]): string {
+function localRelease(release: string, spec: SystemSpec, sums: readonly string[]): string {
   const suite = field(release, "Suite");
-  const codename = field(release, "Codename") || config.suite;
+  const codename = field(release, "Codename") || spec.suite;
   return [
     ...(suite === "" ? [] : [`Suite: ${suite}`]),
     `Codename: ${codename}`,
-    `Components: ${componentsOf(config).join(" ")}`,
+    `Components: ${componentsOf(spec).join(" ")}`,
     "SHA256:",
     ...sums,
     "",

@@ -9,7 +9,8 @@ import { writeSuiteScript } from "./prefetched-suite-script.ts";
 import { writeLocalMirror } from "./local-mirror.ts";
 import { type ArchivePackage, closure, openPackagesIndex } from "./packages-index.ts";
 import type { Archive } from "./archive.ts";
-import type { Wanted } from "../cache/wanted-system.ts";
+import type { BootstrapMeans } from "../bootstrap-means.ts";
+import type { SystemSpec } from "../system-spec.ts";
 
 /** The part of an archive that one bootstrap needs, on this node, every byte checked against the archive's key. */
 export interface Prefetched {
@@ -41,37 +42,43 @@ const harmless =
  */
 export async function prefetch(
   host: Host,
-  wanted: Wanted,
+  spec: SystemSpec,
+  means: BootstrapMeans,
   archive: Archive,
   directory: string,
 ): Promise<Prefetched | undefined> {
-  if (!(await canPrefetch(host, wanted, archive))) return undefined;
+  if (!(await canPrefetch(host, spec, archive))) return undefined;
   host.log.info(`fetching packages from ${archive.mirror}`);
   try {
-    return await host.log.phase("fetch packages", () => fetchAll(host, wanted, archive, directory));
+    return await host.log.phase("fetch packages", () => fetchAll(host, spec, means, archive, directory));
   } catch (error) {
     if (host.signal.aborted) throw error;
-    host.log.warn(`apt cannot fetch the packages, ${wanted.config.bootstrap} will by itself: ${messageOf(error)}`);
+    host.log.warn(`apt could not fetch the packages (${messageOf(error)}); ${spec.engine} will download them itself`);
     return undefined;
   }
 }
 
 /** Whether apt can stand in for the engine's own download. */
-export async function canPrefetch(host: Host, { config, key }: Wanted, archive: Archive): Promise<boolean> {
-  if (config.checkSignatures && !/\.(?:gpg|asc|pgp)$/.test(archive.keyring)) return false;
-  return key.options.every((option) => harmless.test(option)) && (await aptIsThere(host));
+export async function canPrefetch(host: Host, spec: SystemSpec, archive: Archive): Promise<boolean> {
+  if (spec.checkSignatures && !/\.(?:gpg|asc|pgp)$/.test(archive.keyring)) return false;
+  return spec.options.every((option) => harmless.test(option)) && (await aptIsThere(host));
 }
 
-/** Asks the archive what it has for `wanted`; apt works below `directory`. */
-export async function askArchive(host: Host, wanted: Wanted, archive: Archive, directory: string): Promise<Offer> {
-  const { config, key } = wanted;
-  const apt = await preparePrivateApt(config, archive, directory);
-  const { release, packages } = await fetchIndices(host, config, apt);
+/** Asks the archive what it has for `spec`; apt works below `directory`. Throws CommandError. */
+export async function askArchive(
+  host: Host,
+  spec: SystemSpec,
+  means: BootstrapMeans,
+  archive: Archive,
+  directory: string,
+): Promise<Offer> {
+  const apt = await preparePrivateApt(spec, means, archive, directory);
+  const { release, packages } = await fetchIndices(host, spec, apt);
   await using stack = new ReleaseStack();
   const indices = [];
   for (const path of packages.values()) indices.push(stack.use(await openPackagesIndex(path)));
   const components = [...packages.keys()];
-  const chosen = await closure(indices, [...key.packages, ...supporting]);
+  const chosen = await closure(indices, [...spec.packages, ...supporting]);
   return {
     release,
     packages: new Map(
@@ -84,30 +91,39 @@ export async function askArchive(host: Host, wanted: Wanted, archive: Archive, d
 // What the suite scripts of debootstrap add on their own account; unknown names are passed over.
 const supporting = ["usr-is-merged", "apt"];
 
-async function fetchAll(host: Host, wanted: Wanted, archive: Archive, directory: string): Promise<Prefetched> {
-  const { config, folder } = wanted;
-  const offer = await askArchive(host, wanted, archive, join(directory, "apt"));
+async function fetchAll(
+  host: Host,
+  spec: SystemSpec,
+  means: BootstrapMeans,
+  archive: Archive,
+  directory: string,
+): Promise<Prefetched> {
+  const offer = await askArchive(host, spec, means, archive, join(directory, "apt"));
   const debs = join(directory, "debs");
   await mkdir(debs, { recursive: true, mode: 0o755 });
   const all = [...offer.packages.values()];
-  const missing = await takeCachedDebs(folder.debs, all, debs);
-  const apt = await preparePrivateApt(config, archive, join(directory, "apt"));
+  const missing = await takeCachedDebs(means.debs.directory, all, debs);
+  const apt = await preparePrivateApt(spec, means, archive, join(directory, "apt"));
   const fetched = missing.map((deb) => ({ ...deb, path: join(debs, debName(deb)) }));
   await fetchDebs(host, apt, archive.mirror, fetched);
   host.log.debug(`${String(all.length)} packages, ${String(missing.length)} of them downloaded`);
-  await keepOrWarn(host, wanted, debs);
+  await keepOrWarn(host, means, debs);
   const mirrored = all.map((deb) => ({ component: deb.component, package: deb, path: join(debs, debName(deb)) }));
   const script = join(directory, "suite-script");
   await writeSuiteScript(script, mirrored, archive.script);
-  const mirror = await writeLocalMirror(join(directory, "mirror"), config, offer.release, mirrored);
+  const mirror = await writeLocalMirror(join(directory, "mirror"), spec, offer.release, mirrored);
   return { mirror, script, lists: join(directory, "apt/lists") };
 }
 
-async function keepOrWarn(host: Host, { config, folder }: Wanted, debs: string): Promise<void> {
-  if (!config.generateCache) return;
+async function keepOrWarn(
+  host: Host,
+  { debs: { directory, limitMiB } }: BootstrapMeans,
+  source: string,
+): Promise<void> {
+  if (limitMiB === undefined) return;
   try {
-    await keepDebs(folder.debs, debs, config.debsCacheSizeMiB);
+    await keepDebs(directory, source, limitMiB);
   } catch (error) {
-    host.log.warn(`cannot keep the downloaded packages in ${folder.debs}: ${messageOf(error)}`);
+    host.log.warn(`cannot keep the downloaded packages in ${directory}: ${messageOf(error)}`);
   }
 }

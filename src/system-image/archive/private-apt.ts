@@ -1,10 +1,10 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Config } from "../../config/config.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import { findCommand } from "../../host/tools.ts";
-import { engineEnvironment } from "./engine-environment.ts";
+import { type BootstrapMeans, engineEnvironment } from "../bootstrap-means.ts";
+import { componentsOf, type SystemSpec } from "../system-spec.ts";
 import type { ArchivePackage } from "./packages-index.ts";
 import type { Archive } from "./archive.ts";
 
@@ -32,42 +32,42 @@ export async function aptIsThere(host: Host): Promise<boolean> {
   return findCommand(host, "apt-get") !== undefined && found.includes("apt-helper");
 }
 
-/** Sets up a private apt below `directory` for the suite of `config`. */
-export async function preparePrivateApt(config: Config, archive: Archive, directory: string): Promise<PrivateApt> {
+/** Sets up a private apt below `directory` for the suite of `spec`. */
+export async function preparePrivateApt(
+  spec: SystemSpec,
+  means: BootstrapMeans,
+  archive: Archive,
+  directory: string,
+): Promise<PrivateApt> {
   for (const name of ["etc", "lists/partial", "state", "archives/partial"]) {
     await mkdir(join(directory, name), { recursive: true, mode: 0o755 });
   }
-  const components = componentsOf(config).join(" ");
-  const trust = config.checkSignatures ? `signed-by=${archive.keyring}` : "trusted=yes";
-  const source = `deb [arch=${config.arch} ${trust}] ${archive.mirror} ${config.suite} ${components}\n`;
+  const components = componentsOf(spec).join(" ");
+  const trust = spec.checkSignatures ? `signed-by=${archive.keyring}` : "trusted=yes";
+  const source = `deb [arch=${spec.arch} ${trust}] ${archive.mirror} ${spec.suite} ${components}\n`;
   await writeFile(join(directory, "etc/sources.list"), source);
   await writeFile(join(directory, "state/status"), "");
-  await writeFile(join(directory, "apt.conf"), aptConfiguration(config, directory));
+  await writeFile(join(directory, "apt.conf"), aptConfiguration(spec, directory));
   return {
     directory,
-    env: { ...engineEnvironment(config), APT_CONFIG: join(directory, "apt.conf") },
-    stallTimeout: config.stallTimeout,
+    env: { ...engineEnvironment(spec, means), APT_CONFIG: join(directory, "apt.conf") },
+    stallTimeout: means.stallTimeout,
   };
 }
 
-/** The components asked for, or debootstrap's default. */
-export function componentsOf({ components }: Pick<Config, "components">): readonly string[] {
-  return components.length === 0 ? ["main"] : components;
-}
-
 /** Fetches the suite's indices and checks their signature. Throws CommandError. */
-export async function fetchIndices(host: Host, config: Config, apt: PrivateApt): Promise<FetchedIndices> {
+export async function fetchIndices(host: Host, spec: SystemSpec, apt: PrivateApt): Promise<FetchedIndices> {
   // Its own cache of all packages is of no use here and costs more than the download.
   await run(host, ["apt-get", "--error-on=any", "-o", "pkgCacheFile::Generate=false", "update"], {
     env: apt.env,
     isolated: true,
-    stall: { what: `fetching the indices of ${config.suite}`, seconds: config.stallTimeout },
+    stall: { what: `fetching the indices of ${spec.suite}`, seconds: apt.stallTimeout },
   });
   const lists = join(apt.directory, "lists");
   const files = await readdir(lists);
   const release = files.find((file) => /_(?:In)?Release$/.test(file));
-  const packages = componentsOf(config).flatMap((component) => {
-    const file = files.find((name) => name.endsWith(`_${component}_binary-${config.arch}_Packages`));
+  const packages = componentsOf(spec).flatMap((component) => {
+    const file = files.find((name) => name.endsWith(`_${component}_binary-${spec.arch}_Packages`));
     return file === undefined ? [] : [[component, join(lists, file)] as const];
   });
   return {
@@ -103,7 +103,7 @@ export async function fetchDebs(
 }
 
 // Nothing of the node's: no sources, keys, preferences, proxies or hooks of its own apt.conf.d.
-function aptConfiguration(config: Config, directory: string): string {
+function aptConfiguration(spec: SystemSpec, directory: string): string {
   const settings: readonly (readonly [string, string])[] = [
     ["Dir", directory],
     ["Dir::Etc", join(directory, "etc")],
@@ -116,8 +116,8 @@ function aptConfiguration(config: Config, directory: string): string {
     ["Dir::State::Lists", join(directory, "lists")],
     ["Dir::State::status", join(directory, "state/status")],
     ["Dir::Cache", directory],
-    ["APT::Architecture", config.arch],
-    ["APT::Architectures", config.arch],
+    ["APT::Architecture", spec.arch],
+    ["APT::Architectures", spec.arch],
     ["APT::Sandbox::User", "root"],
     ["Acquire::Languages", "none"],
     ["Acquire::PDiffs", "false"],

@@ -1,10 +1,10 @@
-import type { Config } from "../../config/config.ts";
 import { KnownError } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import { findCommand } from "../../host/tools.ts";
 import { familyScripts, releaseOf } from "../../releases/release.ts";
-import { engineEnvironment } from "./engine-environment.ts";
+import { type BootstrapMeans, engineEnvironment } from "../bootstrap-means.ts";
+import type { SystemSpec } from "../system-spec.ts";
 
 /** What debootstrap knows about a suite. */
 export interface SuiteFacts {
@@ -36,20 +36,24 @@ const noScript = 66;
  * Asks debootstrap's script of the suite, or of the suite's family where debootstrap is older than the suite (bookworm's
  * has no noble); undefined when debootstrap is not installed. Throws KnownError when it has neither.
  */
-export async function suiteFacts(host: Host, config: Config): Promise<SuiteFacts | undefined> {
+export async function suiteFacts(
+  host: Host,
+  spec: Pick<SystemSpec, "suite" | "arch" | "debootstrapDir">,
+  means: Pick<BootstrapMeans, "environment">,
+): Promise<SuiteFacts | undefined> {
   const program = findCommand(host, "debootstrap");
   if (program === undefined) return undefined;
-  const env = { DEBOOTSTRAP_DIR: "/usr/share/debootstrap", ...engineEnvironment(config) };
-  const { family } = releaseOf(config.suite);
+  const env = { DEBOOTSTRAP_DIR: "/usr/share/debootstrap", ...engineEnvironment(spec, means) };
+  const { family } = releaseOf(spec.suite);
   const ofFamily = family === undefined ? "" : `${env.DEBOOTSTRAP_DIR}/scripts/${familyScripts[family]}`;
-  const argv = ["sh", "-c", asking, "suite", config.suite, config.arch, program, ofFamily] as const;
+  const argv = ["sh", "-c", asking, "suite", spec.suite, spec.arch, program, ofFamily] as const;
   const { exitCode, stdout } = await run(host, argv, { env, accept: [0, noScript] });
   if (exitCode === noScript) {
-    throw new KnownError(`debootstrap has no script for the suite ${config.suite}`, {
+    throw new KnownError(`debootstrap has no script for the suite ${spec.suite}`, {
       hint: `check SUITE; a newer suite needs a newer debootstrap, or a link in ${env.DEBOOTSTRAP_DIR}/scripts to the script of an older one`,
     });
   }
   const [mirror = "", keyring = "", script = ""] = stdout.split("\n");
-  if (script !== "") host.log.info(`debootstrap has no script for ${config.suite}: ${script} is used`);
+  if (script !== "") host.log.info(`debootstrap has no script for ${spec.suite}: ${script} is used`);
   return { mirror, keyring, script: script === "" ? undefined : script };
 }

@@ -13,7 +13,15 @@ import { installLists, packLists } from "../archive/apt-lists.ts";
 import type { Archive } from "../archive/archive.ts";
 import { removeTree } from "../cache/scratch.ts";
 import { tidyTree } from "../tree/tidy.ts";
-import type { Wanted } from "../cache/wanted-system.ts";
+import { engineEnvironment, type BootstrapMeans } from "../bootstrap-means.ts";
+import type { SystemSpec } from "../system-spec.ts";
+
+/** What a bootstrap starts from. */
+export interface BootstrapTask {
+  readonly spec: SystemSpec;
+  readonly means: BootstrapMeans;
+  readonly archive: Archive;
+}
 
 /** Where a bootstrap works. */
 export interface Workplace {
@@ -26,19 +34,20 @@ export interface Workplace {
 }
 
 /** Bootstraps the system into `place.tree` and makes it fit to be copied: no leftovers, no identity. */
-export async function bootstrapTree(host: Host, wanted: Wanted, archive: Archive, place: Workplace): Promise<void> {
-  const { config } = wanted;
-  const fetched = place.downloads === undefined ? undefined : await prefetch(host, wanted, archive, place.downloads);
+export async function bootstrapTree(host: Host, task: BootstrapTask, place: Workplace): Promise<void> {
+  const { spec, means, archive } = task;
+  const fetched =
+    place.downloads === undefined ? undefined : await prefetch(host, spec, means, archive, place.downloads);
   const packed = `${place.log}.lists`;
   const packing = fetched === undefined ? undefined : packLists(fetched.lists, packed);
   // Of two failures the engine's is the one to tell; until then this one must not count as unhandled.
   const packingEnded = packing?.catch(() => undefined);
-  await host.log.phase(`bootstrap ${config.suite} ${config.arch} with ${config.bootstrap}`, () =>
-    bootstrapFrom(host, wanted, archive, place, fetched).finally(() => packingEnded),
+  await host.log.phase(`bootstrap ${spec.suite} ${spec.arch} with ${spec.engine}`, () =>
+    bootstrapFrom(host, task, place, fetched).finally(() => packingEnded),
   );
   await packing;
   const files = openRoot(place.tree);
-  await tidyTree(files, config, archive.mirror);
+  await tidyTree(files, spec, archive.mirror);
   if (fetched !== undefined) await installLists(packed, place.tree);
   await scrubIdentity(files);
   // Each guest's create does it again; where nothing is left to do, that costs no process.
@@ -48,62 +57,62 @@ export async function bootstrapTree(host: Host, wanted: Wanted, archive: Archive
 // Our idea of what the engine needs may miss a suite's own: then it gets the whole archive.
 async function bootstrapFrom(
   host: Host,
-  wanted: Wanted,
-  archive: Archive,
+  task: BootstrapTask,
   place: Workplace,
   fetched: Prefetched | undefined,
 ): Promise<void> {
   if (fetched === undefined) {
-    await runEngine(host, wanted, archive, place, undefined);
+    await runEngine(host, task, place, undefined);
     return;
   }
   try {
-    await runEngine(host, wanted, archive, place, fetched);
+    await runEngine(host, task, place, fetched);
   } catch (error) {
     if (host.signal.aborted || !lacksPackages(error)) throw error;
-    host.log.warn(`not all packages were fetched beforehand, ${wanted.config.bootstrap} begins anew from the mirror`);
+    host.log.warn(`not all packages were fetched beforehand, ${task.spec.engine} begins anew from the mirror`);
     await removeTree(host, place.tree);
-    await runEngine(host, wanted, archive, place, undefined);
+    await runEngine(host, task, place, undefined);
   }
 }
 
 async function runEngine(
   host: Host,
-  wanted: Wanted,
-  archive: Archive,
+  task: BootstrapTask,
   place: Workplace,
   fetched: Prefetched | undefined,
 ): Promise<void> {
-  const { config, key } = wanted;
-  const task = {
+  const { spec, means, archive } = task;
+  const engineTask = {
+    spec,
+    environment: engineEnvironment(spec, means),
+    stallTimeout: means.stallTimeout,
     directory: place.tree,
     mirror: fetched?.mirror ?? archive.mirror,
     keyring: archive.keyring,
-    checkSignatures: config.checkSignatures && fetched === undefined,
-    packages: packagesFor(wanted, archive),
-    options: key.options,
+    checkSignatures: spec.checkSignatures && fetched === undefined,
+    packages: packagesFor(task),
   };
   await mkdir(place.tree, { recursive: true, mode: 0o755 });
   const from = fetched === undefined ? archive.mirror : "what was fetched";
-  host.log.info(`bootstrapping ${config.suite} ${config.arch} with ${config.bootstrap} from ${from}`);
-  if (config.bootstrap === "mmdebstrap") {
-    await runMmdebstrap(host, config, { ...task, temporary: place.downloads });
+  host.log.info(`bootstrapping ${spec.suite} ${spec.arch} with ${spec.engine} from ${from}`);
+  if (spec.engine === "mmdebstrap") {
+    await runMmdebstrap(host, { ...engineTask, temporary: place.downloads });
   } else {
-    await spareSyncs(wanted, place.tree);
-    await runDebootstrap(host, config, { ...task, log: place.log, script: fetched?.script ?? archive.script });
+    await spareSyncs(spec, place.tree);
+    await runDebootstrap(host, { ...engineTask, log: place.log, script: fetched?.script ?? archive.script });
   }
 }
 
 // debootstrap adds it for a mirror that it sees to be https; from a local copy it does not see it.
-function packagesFor({ key }: Wanted, { mirror }: Archive): readonly string[] {
+function packagesFor({ spec, archive: { mirror } }: BootstrapTask): readonly string[] {
   const certificates = mirror.startsWith("https://") ? ["ca-certificates"] : [];
-  return [...new Set([...key.packages, ...certificates])];
+  return [...new Set([...spec.packages, ...certificates])];
 }
 
 // The tree is scratch until it is copied: no need for dpkg to sync each file. Removed when the tree is
 // tidied. A dpkg that does not know the option would refuse to run.
-async function spareSyncs({ config }: Wanted, tree: string): Promise<void> {
-  if (!releaseOf(config.suite).forcesUnsafeIo) return;
+async function spareSyncs({ suite }: SystemSpec, tree: string): Promise<void> {
+  if (!releaseOf(suite).forcesUnsafeIo) return;
   const directory = join(tree, "etc/dpkg/dpkg.cfg.d");
   await mkdir(directory, { recursive: true, mode: 0o755 });
   await writeFile(join(directory, "ganeti-instance-debootstrap"), "force-unsafe-io\n", { mode: 0o644 });

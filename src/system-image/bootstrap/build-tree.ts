@@ -3,11 +3,9 @@ import { join } from "node:path";
 import { ReleaseStack, type Owned } from "../../host/disposal.ts";
 import { messageOf } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
-import { bootstrapTree } from "./bootstrap.ts";
-import type { Archive } from "../archive/archive.ts";
+import { type BootstrapTask, bootstrapTree } from "./bootstrap.ts";
 import { uncachedName } from "../cache/leftovers.ts";
 import { acquireScratch, type Scratch, scratchPlaces } from "../cache/scratch.ts";
-import type { Wanted } from "../cache/wanted-system.ts";
 
 /** A bootstrapped tree in scratch space; gone when released. */
 export interface BuiltTree {
@@ -19,18 +17,18 @@ const nearlyFull = 16 * mebibyte;
 
 /**
  * Bootstraps in scratch space. A place that cannot be used or runs full is left for the next; undefined when there is
- * none left, and the system must be made on the disk itself. `locked` says that the caller holds the system's lock.
+ * none left, and the system must be made on the disk itself. `lockedName` is the name of the system whose lock the caller
+ * holds; undefined: none.
  */
 export async function buildInScratch(
   host: Host,
-  wanted: Wanted,
-  archive: Archive,
-  locked: boolean,
+  task: BootstrapTask,
+  lockedName: string | undefined,
 ): Promise<(BuiltTree & Owned) | undefined> {
-  const bytes = scratchBytes(wanted);
-  for (const place of await scratchPlaces(wanted, bytes, locked ? wanted.name : uncachedName())) {
+  const bytes = scratchBytes(task);
+  for (const place of await scratchPlaces(task.means.scratch, bytes, lockedName ?? uncachedName())) {
     const scratch = await acquireScratch(host, place, bytes);
-    const built = scratch === undefined ? undefined : await buildIn(host, wanted, archive, scratch);
+    const built = scratch === undefined ? undefined : await buildIn(host, task, scratch);
     if (built !== undefined) return built;
   }
   return undefined;
@@ -38,15 +36,14 @@ export async function buildInScratch(
 
 async function buildIn(
   host: Host,
-  wanted: Wanted,
-  archive: Archive,
+  task: BootstrapTask,
   scratch: Scratch & Owned,
 ): Promise<(BuiltTree & Owned) | undefined> {
   await using stack = new ReleaseStack();
   stack.use(scratch);
   const tree = join(scratch.directory, "tree");
   try {
-    await bootstrapTree(host, wanted, archive, {
+    await bootstrapTree(host, task, {
       tree,
       log: join(scratch.directory, "debootstrap.log"),
       downloads: scratch.directory,
@@ -61,8 +58,8 @@ async function buildIn(
 }
 
 /** What a bootstrap takes at its peak: the tree, the packages downloaded, their indices. Extra packages may be kernels. */
-function scratchBytes({ key }: Wanted): number {
-  return (key.packages.length === 0 ? 768 : 2048) * mebibyte;
+function scratchBytes({ spec }: BootstrapTask): number {
+  return (spec.packages.length === 0 ? 768 : 2048) * mebibyte;
 }
 
 async function isFull(directory: string): Promise<boolean> {

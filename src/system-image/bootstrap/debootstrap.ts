@@ -1,13 +1,17 @@
 import { readFile } from "node:fs/promises";
-import type { Config } from "../../config/config.ts";
 import { CommandError, CommandTimeout, KnownError, quoteArgv } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
 import { start } from "../../host/run.ts";
-import { readDebootstrapProgress } from "../debootstrap-progress.ts";
-import { engineEnvironment } from "../archive/engine-environment.ts";
+import { componentsOf, type SystemSpec } from "../system-spec.ts";
+import { eachLine } from "./each-line.ts";
+import { readDebootstrapProgress } from "./debootstrap-progress.ts";
 
-/** What debootstrap is to do; `options` are the administrator's own and come last. */
+/** What debootstrap is to do. */
 export interface DebootstrapTask {
+  readonly spec: Pick<SystemSpec, "suite" | "arch" | "components" | "options">;
+  readonly environment: Record<string, string>;
+  /** Seconds without progress after which it is ended. */
+  readonly stallTimeout: number;
   readonly directory: string;
   readonly log: string;
   readonly mirror: string;
@@ -15,7 +19,6 @@ export interface DebootstrapTask {
   readonly keyring: string;
   readonly checkSignatures: boolean;
   readonly packages: readonly string[];
-  readonly options: readonly string[];
   /** A suite script instead of debootstrap's own; only with a mirror. */
   readonly script: string | undefined;
 }
@@ -24,21 +27,16 @@ export interface DebootstrapTask {
 const reporting = 'log=$1; shift; exec 3>&1 >>"$log" 2>&1; exec "$@"';
 
 /** Runs debootstrap to its end. Throws KnownError with its own words. */
-export async function runDebootstrap(host: Host, config: Config, task: DebootstrapTask): Promise<void> {
-  const argv = debootstrapArgv(config, task);
+export async function runDebootstrap(host: Host, task: DebootstrapTask): Promise<void> {
+  const argv = debootstrapArgv(task);
   const progress = readDebootstrapProgress(host.log);
   const command = start(host, ["sh", "-c", reporting, "debootstrap", task.log, ...argv], {
     isolated: true,
     stdout: "pipe",
-    stall: { what: `the bootstrap from ${task.mirror}`, seconds: config.stallTimeout },
-    env: engineEnvironment(config),
+    stall: { what: `the bootstrap from ${task.mirror}`, seconds: task.stallTimeout },
+    env: task.environment,
   });
-  let rest = "";
-  command.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
-    const lines = (rest + chunk).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) progress.line(line);
-  });
+  eachLine(command.stdout, progress.line);
   try {
     await command.done;
   } catch (error) {
@@ -58,19 +56,21 @@ export function stuck(error: CommandTimeout, mirror: string): KnownError {
   });
 }
 
-/** The command line for one task. */
-export function debootstrapArgv(config: Config, task: DebootstrapTask): readonly string[] {
-  const { directory, mirror, keyring, checkSignatures, packages, options, script } = task;
+/** The command line for one task; the administrator's own options come last. */
+export function debootstrapArgv(
+  task: Omit<DebootstrapTask, "log" | "environment" | "stallTimeout">,
+): readonly string[] {
+  const { spec, directory, mirror, keyring, checkSignatures, packages, script } = task;
   return [
     "debootstrap",
     "--debian-installer",
-    `--arch=${config.arch}`,
-    ...(config.components.length === 0 ? [] : [`--components=${config.components.join(",")}`]),
+    `--arch=${spec.arch}`,
+    ...(spec.components.length === 0 ? [] : [`--components=${componentsOf(spec).join(",")}`]),
     ...(packages.length === 0 ? [] : [`--include=${packages.join(",")}`]),
     ...(keyring === "" || !checkSignatures ? [] : [`--keyring=${keyring}`]),
     checkSignatures ? "--force-check-gpg" : "--no-check-gpg",
-    ...options,
-    config.suite,
+    ...spec.options,
+    spec.suite,
     directory,
     mirror,
     ...(script === undefined ? [] : [script]),

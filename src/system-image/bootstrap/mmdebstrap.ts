@@ -1,40 +1,38 @@
-import type { Config } from "../../config/config.ts";
 import { CommandError, CommandTimeout, KnownError, quoteArgv } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
 import { start } from "../../host/run.ts";
+import { componentsOf, type SystemSpec } from "../system-spec.ts";
 import { stuck } from "./debootstrap.ts";
-import { engineEnvironment } from "../archive/engine-environment.ts";
-import { readMmdebstrapProgress } from "../mmdebstrap-progress.ts";
+import { eachLine } from "./each-line.ts";
+import { readMmdebstrapProgress } from "./mmdebstrap-progress.ts";
 
 /** What mmdebstrap is to do. */
 export interface MmdebstrapTask {
+  readonly spec: Pick<SystemSpec, "suite" | "arch" | "components" | "options">;
+  readonly environment: Record<string, string>;
+  /** Seconds without progress after which it is ended. */
+  readonly stallTimeout: number;
   readonly directory: string;
   readonly mirror: string;
   readonly keyring: string;
   readonly checkSignatures: boolean;
   readonly packages: readonly string[];
-  readonly options: readonly string[];
   /** Directory for its own temporary files, which stay when it is ended; undefined: its default. */
   readonly temporary: string | undefined;
 }
 
 /** Runs mmdebstrap to its end. Throws KnownError with its last words. */
-export async function runMmdebstrap(host: Host, config: Config, task: MmdebstrapTask): Promise<void> {
-  const argv = mmdebstrapArgv(config, task);
+export async function runMmdebstrap(host: Host, task: MmdebstrapTask): Promise<void> {
+  const argv = mmdebstrapArgv(task);
   const progress = readMmdebstrapProgress(host.log);
   const command = start(host, ["sh", "-c", 'exec "$@" 2>&1', "mmdebstrap", ...argv], {
     isolated: true,
     stdout: "pipe",
-    stall: { what: `the bootstrap from ${task.mirror}`, seconds: config.stallTimeout },
+    stall: { what: `the bootstrap from ${task.mirror}`, seconds: task.stallTimeout },
     // In the tree it is unset by mmdebstrap.
-    env: { ...(task.temporary === undefined ? {} : { TMPDIR: task.temporary }), ...engineEnvironment(config) },
+    env: { ...(task.temporary === undefined ? {} : { TMPDIR: task.temporary }), ...task.environment },
   });
-  let rest = "";
-  command.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
-    const lines = (rest + chunk).split(/[\r\n]+/);
-    rest = lines.pop() ?? "";
-    lines.forEach(progress.line);
-  });
+  eachLine(command.stdout, progress.line);
   try {
     await command.done;
   } catch (error) {
@@ -55,11 +53,10 @@ export async function runMmdebstrap(host: Host, config: Config, task: Mmdebstrap
  * writes it: of itself mmdebstrap would add the updates and security suites of a stable release.
  */
 export function mmdebstrapArgv(
-  config: Config,
-  task: Omit<MmdebstrapTask, "temporary">,
+  task: Omit<MmdebstrapTask, "temporary" | "environment" | "stallTimeout">,
 ): readonly [string, ...string[]] {
-  const { directory, mirror, keyring, checkSignatures, packages, options } = task;
-  const components = config.components.length === 0 ? "main" : config.components.join(" ");
+  const { spec, directory, mirror, keyring, checkSignatures, packages } = task;
+  const components = componentsOf(spec).join(" ");
   const trust = checkSignatures ? "" : "[trusted=yes] ";
   // From a file: mirror apt would have dpkg read packages that are not inside the tree; copy: puts them there.
   const from = mirror.replace(/^file:/, "copy:");
@@ -71,12 +68,12 @@ export function mmdebstrapArgv(
     "--dpkgopt=force-unsafe-io",
     // Kept as debootstrap keeps them: hooks install packages without an update before.
     "--skip=cleanup/apt/lists",
-    `--architectures=${config.arch}`,
+    `--architectures=${spec.arch}`,
     ...(packages.length === 0 ? [] : [`--include=${packages.join(",")}`]),
     ...(keyring === "" || !checkSignatures ? [] : [`--keyring=${keyring}`]),
-    ...options,
-    config.suite,
+    ...spec.options,
+    spec.suite,
     directory,
-    `deb ${trust}${from} ${config.suite} ${components}`,
+    `deb ${trust}${from} ${spec.suite} ${components}`,
   ];
 }

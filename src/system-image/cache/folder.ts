@@ -1,29 +1,49 @@
-import { mkdir, readdir } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { hasCode } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
 import { acquireLock, type Lock } from "../../host/lock.ts";
+import { findManifest, type FoundManifest } from "./manifest.ts";
 
 /**
  * The files of CACHE_DIR. A system is known by its name (`cache-SUITE-ARCH`, or with `-HASH`); beside its tar lie a
- * manifest and images derived from it. Whatever is half-written carries the name of the lock that its writer holds.
+ * manifest and images derived from it. A half-written file carries the name of the lock that its writer holds.
  */
 export interface CacheFolder {
   readonly directory: string;
-  tar(name: string): string;
-  manifest(name: string): string;
-  /** A filesystem image derived from the tar; `variant` tells images of one tar apart. */
-  image(name: string, variant: string): string;
-  /** Where a file of this folder is written before it is complete. */
-  partial(path: string): string;
   /** Downloaded packages, for the next bootstrap. */
   readonly debs: string;
-  /** An empty file whose time is that of the system's last use. */
-  usedMark(name: string): string;
-  /** Names of all systems that have a tar. */
-  names(): Promise<readonly string[]>;
+  /** The system of this name, whether there is anything of it or not. */
+  entry(name: string): CacheEntry;
+  /** All systems that have a tar, by name. */
+  entries(): Promise<readonly CacheEntry[]>;
   /** All file names in the folder. */
   files(): Promise<readonly string[]>;
+}
+
+/** One system in the cache. */
+export interface CacheEntry {
+  readonly name: string;
+  readonly folder: CacheFolder;
+  readonly tarPath: string;
+  readonly manifestPath: string;
+  /** An empty file whose time is that of the system's last use. */
+  readonly usedPath: string;
+  /** A filesystem image derived from the tar; `variant` tells images of one tar apart. */
+  imagePath(variant: string): string;
+  /** Paths of the images that are there, complete ones only. */
+  images(): Promise<readonly string[]>;
+  /** Paths of all that belongs to the system: tar, manifest, images, and what is half-written of them. */
+  files(): Promise<readonly string[]>;
+  /** Reads and checks the manifest. */
+  manifest(): Promise<FoundManifest>;
+  /**
+   * The lock of everybody who builds, replaces or removes the system; undefined at once when another process holds it.
+   * Readers take no lock: they read an open file, which stays whole when its name goes.
+   */
+  tryLock(host: Host): Promise<Lock | undefined>;
+  /** The same lock, waited for; a wait is logged, with what the other process `does`. */
+  lock(host: Host, does?: "is making" | "is working on"): Promise<Lock | undefined>;
 }
 
 const tarSuffix = ".tar";
@@ -31,48 +51,15 @@ const tarSuffix = ".tar";
 /** Opens CACHE_DIR; nothing is made before it is needed. */
 export function openCacheFolder(directory: string): CacheFolder {
   const files = (): Promise<readonly string[]> => listing(directory);
-  return {
+  const folder: CacheFolder = {
     directory,
-    tar: (name) => join(directory, `${name}${tarSuffix}`),
-    manifest: (name) => join(directory, `${name}.manifest.json`),
-    image: (name, variant) => join(directory, `${name}.${variant}.img`),
-    partial: (path) => `${path}.partial`,
     debs: join(directory, "debs"),
-    usedMark: (name) => join(directory, "locks", `${name}.used`),
-    names: async () => (await files()).filter(isCacheTar).map((file) => file.slice(0, -tarSuffix.length)),
+    entry: (name) => openEntry(folder, name),
+    entries: async () =>
+      (await files()).filter(isCacheTar).map((file) => openEntry(folder, file.slice(0, -tarSuffix.length))),
     files,
   };
-}
-
-/** Makes the folder where it is missing. Throws system errors (EROFS, EACCES, ENOSPC). */
-export async function makeCacheFolder(folder: CacheFolder): Promise<void> {
-  await mkdir(folder.directory, { recursive: true, mode: 0o755 });
-}
-
-/**
- * The lock of everybody who builds, replaces or removes the system `name`. `"try"` returns undefined at once when
- * another process holds it. Readers take no lock: they read an open file, which stays whole when its name goes.
- */
-export function lockSystem(
-  host: Host,
-  folder: CacheFolder,
-  name: string,
-  how: "wait" | "try",
-): Promise<Lock | undefined> {
-  return acquireLock(host, join(folder.directory, "locks", `${name}.lock`), how === "try" ? { waitSeconds: 0 } : {});
-}
-
-/** As {@link lockSystem}, until the lock is had; a wait is said, with what the other process `does`. */
-export async function waitForSystem(
-  host: Host,
-  folder: CacheFolder,
-  name: string,
-  does: "is making" | "is working on",
-): Promise<Lock | undefined> {
-  const lock = await lockSystem(host, folder, name, "try");
-  if (lock !== undefined) return lock;
-  host.log.info(`another process ${does} ${folder.tar(name)}: waiting for it`);
-  return await host.log.phase("wait for the cache", () => lockSystem(host, folder, name, "wait"));
+  return folder;
 }
 
 /** Whether `file` is a name that a cached tar has. */
@@ -83,6 +70,33 @@ export function isCacheTar(file: string): boolean {
 /** Which system a file of the folder belongs to; undefined for a foreign file. */
 export function ownerOf(file: string): string | undefined {
   return /^(cache-.+?)\.(?:tar|manifest\.json|[a-z0-9-]+\.img)(?:\.partial)?$/.exec(file)?.[1];
+}
+
+function openEntry(folder: CacheFolder, name: string): CacheEntry {
+  const inFolder = (...parts: readonly string[]): string => join(folder.directory, ...parts);
+  const manifestPath = inFolder(`${name}.manifest.json`);
+  const tarPath = inFolder(`${name}${tarSuffix}`);
+  const lockPath = inFolder("locks", `${name}.lock`);
+  const files = async (): Promise<readonly string[]> =>
+    (await folder.files()).filter((file) => ownerOf(file) === name).map((file) => inFolder(file));
+  return {
+    name,
+    folder,
+    tarPath,
+    manifestPath,
+    usedPath: inFolder("locks", `${name}.used`),
+    imagePath: (variant) => inFolder(`${name}.${variant}.img`),
+    images: async () => (await files()).filter((path) => path.endsWith(".img")),
+    files,
+    manifest: () => findManifest(manifestPath),
+    tryLock: (host) => acquireLock(host, lockPath, { waitSeconds: 0 }),
+    async lock(host, does = "is working on") {
+      const lock = await acquireLock(host, lockPath, { waitSeconds: 0 });
+      if (lock !== undefined) return lock;
+      host.log.info(`another process ${does} ${tarPath}: waiting for it`);
+      return await host.log.phase("wait for the cache", () => acquireLock(host, lockPath));
+    },
+  };
 }
 
 async function listing(directory: string): Promise<readonly string[]> {

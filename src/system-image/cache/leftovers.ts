@@ -1,27 +1,25 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { Config } from "../../config/config.ts";
 import { hasCode } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
 import { isAlive, ownIdentity } from "../../host/process-identity.ts";
-import { type CacheFolder, lockSystem, ownerOf } from "./folder.ts";
-import { removeTree, type ScratchTrees, scratchTrees } from "./scratch.ts";
+import { type CacheFolder, ownerOf } from "./folder.ts";
+import { removeTree, type ScratchSpace } from "./scratch.ts";
 
 /**
  * Removes half-written files and scratch trees of dead runs. They are known by their names and by a lock that nobody
  * holds, not by the journal in /run, which a reboot empties.
  */
-export async function removeLeftovers(host: Host, config: Config, folder: CacheFolder): Promise<void> {
-  const partials = (await folder.files()).filter((file) => file.endsWith(".partial"));
+export async function removeLeftovers(host: Host, folder: CacheFolder, scratch: ScratchSpace): Promise<void> {
+  const partials = (await folder.files()).filter(isPartial);
   for (const name of new Set(partials.map(ownerOf))) {
     if (name === undefined) continue;
-    await using lock = await lockSystem(host, folder, name, "try");
+    const entry = folder.entry(name);
+    await using lock = await entry.tryLock(host);
     if (lock === undefined) continue;
-    for (const file of await folder.files()) {
-      if (file.endsWith(".partial") && ownerOf(file) === name) await rm(join(folder.directory, file), { force: true });
-    }
+    for (const path of (await entry.files()).filter(isPartial)) await rm(path, { force: true });
   }
-  await removeScratch(host, folder, scratchTrees({ config, folder }));
+  await removeScratch(host, folder, scratch);
 }
 
 /** Name of the scratch tree of a run that holds no lock: known by who we are. */
@@ -30,20 +28,24 @@ export function uncachedName(): string {
   return `uncached-${String(pid)}-${startTime}`;
 }
 
-async function removeScratch(host: Host, folder: CacheFolder, { parent, prefix }: ScratchTrees): Promise<void> {
-  for (const entry of await listDirectory(parent)) {
-    if (!entry.startsWith(prefix)) continue;
-    const name = entry.slice(prefix.length);
-    const tree = join(parent, entry);
+async function removeScratch(host: Host, folder: CacheFolder, { parent, prefix }: ScratchSpace): Promise<void> {
+  for (const file of await listDirectory(parent)) {
+    if (!file.startsWith(prefix)) continue;
+    const name = file.slice(prefix.length);
+    const tree = join(parent, file);
     const uncached = /^uncached-(\d+)-(\d+)$/.exec(name);
     if (uncached !== null) {
       const owner = { pid: Number(uncached[1]), startTime: uncached[2] ?? "" };
       if (!isAlive(owner)) await removeTree(host, tree);
       continue;
     }
-    await using lock = await lockSystem(host, folder, name, "try");
+    await using lock = await folder.entry(name).tryLock(host);
     if (lock !== undefined) await removeTree(host, tree);
   }
+}
+
+function isPartial(path: string): boolean {
+  return path.endsWith(".partial");
 }
 
 async function listDirectory(directory: string): Promise<readonly string[]> {

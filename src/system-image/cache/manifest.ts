@@ -1,8 +1,10 @@
 import type { BigIntStats } from "node:fs";
-import { open, readFile, rename, rm } from "node:fs/promises";
+import { open, rename, rm } from "node:fs/promises";
 import * as z from "zod/mini";
-import { hasCode } from "../../host/errors.ts";
-import { cacheKeySchema } from "./system-key.ts";
+import { KnownError } from "../../host/errors.ts";
+import { systemSpecSchema } from "../system-spec.ts";
+import { openCacheFile } from "./cache-file.ts";
+import { partialPath } from "./partial-path.ts";
 
 /**
  * By what an unchanged file is known without reading it. The change time is the kernel's own: it moves with every
@@ -31,7 +33,7 @@ export const manifestSchema = z.discriminatedUnion("kind", [
   z.object({
     kind: z.literal("built"),
     ...common,
-    key: cacheKeySchema,
+    key: systemSpecSchema,
     /** ISO 8601. */
     created: z.string(),
     /** When the archive was last asked and had nothing newer; ISO 8601. */
@@ -48,28 +50,26 @@ export type BuiltManifest = Extract<Manifest, { kind: "built" }>;
 /** What lies where the manifest of a tar belongs; undefined: nothing, so that the tar is an administrator's own. */
 export type FoundManifest = Manifest | "unreadable" | undefined;
 
-/** Reads a manifest. `"unreadable"` is one that this version does not understand, or what is no manifest at all. */
+/**
+ * Reads a manifest. `"unreadable"` is one that this version does not understand, or something else in its place. Throws
+ * what the medium gives.
+ */
 export async function findManifest(path: string): Promise<FoundManifest> {
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return undefined;
-    if (hasCode(error, "EISDIR")) return "unreadable";
+  const file = await openCacheFile(path).catch((error: unknown) => {
+    if (error instanceof KnownError) return "unreadable" as const;
     throw error;
+  });
+  if (file === undefined || file === "unreadable") return file;
+  try {
+    return manifestSchema.safeParse(parseJson(await file.readFile("utf8"))).data ?? "unreadable";
+  } finally {
+    await file.close();
   }
-  return manifestSchema.safeParse(parseJson(text)).data ?? "unreadable";
-}
-
-/** Reads a manifest where it does not matter why there is none: undefined as well for one that cannot be read. */
-export async function readManifest(path: string): Promise<Manifest | undefined> {
-  const found = await findManifest(path);
-  return found === "unreadable" ? undefined : found;
 }
 
 /** Writes a manifest in one step: a reader sees the old one or the new one. */
 export async function writeManifest(path: string, manifest: Manifest): Promise<void> {
-  const partial = `${path}.partial`;
+  const partial = partialPath(path);
   await rm(partial, { force: true });
   const file = await open(partial, "wx", 0o644);
   try {

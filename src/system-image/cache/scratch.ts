@@ -6,7 +6,6 @@ import { messageOf } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
 import { hasPrivateMounts } from "../../host/installation.ts";
 import { run } from "../../host/run.ts";
-import type { Wanted } from "./wanted-system.ts";
 
 /** A place to bootstrap in that is no instance's disk. */
 export interface Scratch {
@@ -38,29 +37,32 @@ export async function acquireScratch(
   }
 }
 
-/**
- * The place on disk for scratch files that a loop device is put on: of a file in a memory scratch the kernel would tell
- * no path any more once our mount namespace is gone, and recovery could not tell whose device it is.
- */
-export function diskPlace({ config, folder }: Pick<Wanted, "config" | "folder">, directory: string): ScratchPlace {
-  const { parent, prefix } = scratchTrees({ config, folder });
-  return { kind: "directory", path: join(parent, `${prefix}${directory}`) };
-}
-
-/** Where the scratch trees of one cache are, and how their names begin there. */
-export interface ScratchTrees {
+/** Where scratch trees of one cache are. */
+export interface ScratchSpace {
+  /** The directory of the trees on disk. */
   readonly parent: string;
+  /** How their names begin there. */
   readonly prefix: string;
+  /** Whether memory may be used instead. */
+  readonly memory: boolean;
 }
 
 /**
- * The scratch trees of a cache on disk. The locks that keep runs out of each other's trees lie in the cache: in
- * SCRATCH_DIR, which caches may share, the names tell whose they are.
+ * The scratch space of a cache: SCRATCH_DIR, or below the cache. The locks that keep runs out of each other's trees lie
+ * in the cache: in SCRATCH_DIR, which caches may share, the names tell whose they are.
  */
-export function scratchTrees({ config, folder }: Pick<Wanted, "config" | "folder">): ScratchTrees {
-  if (config.scratchDir === "") return { parent: join(folder.directory, "scratch"), prefix: "" };
-  const cache = createHash("sha256").update(resolve(folder.directory)).digest("hex").slice(0, 10);
-  return { parent: config.scratchDir, prefix: `ganeti-instance-debootstrap-${cache}-` };
+export function scratchSpace(scratchDir: string, cacheDir: string): ScratchSpace {
+  if (scratchDir === "") return { parent: join(cacheDir, "scratch"), prefix: "", memory: true };
+  const cache = createHash("sha256").update(resolve(cacheDir)).digest("hex").slice(0, 10);
+  return { parent: scratchDir, prefix: `ganeti-instance-debootstrap-${cache}-`, memory: false };
+}
+
+/**
+ * The place on disk for scratch files that a loop device is put on: once our mount namespace is gone, the kernel no
+ * longer reports a path for files on a tmpfs, and recovery could not tell whose device it is.
+ */
+export function diskPlace({ parent, prefix }: ScratchSpace, directory: string): ScratchPlace {
+  return { kind: "directory", path: join(parent, `${prefix}${directory}`) };
 }
 
 /**
@@ -68,12 +70,12 @@ export function scratchTrees({ config, folder }: Pick<Wanted, "config" | "folder
  * is plenty, else beside the cache. `directory` is the name of the tree there.
  */
 export async function scratchPlaces(
-  { config, folder }: Pick<Wanted, "config" | "folder">,
+  space: ScratchSpace,
   bytes: number,
   directory: string,
 ): Promise<readonly ScratchPlace[]> {
-  const disk = diskPlace({ config, folder }, directory);
-  return config.scratchDir === "" && (await memoryIsAmple(bytes)) ? [{ kind: "memory" }, disk] : [disk];
+  const disk = diskPlace(space, directory);
+  return space.memory && (await memoryIsAmple(bytes)) ? [{ kind: "memory" }, disk] : [disk];
 }
 
 /** Removes a tree; what is mounted in it stays. */

@@ -10,45 +10,51 @@ import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import { blocksPerGroup, imageBlockSize, type ImageGeometry } from "./geometry.ts";
 import { type ImageHeader, packImage } from "./image-file.ts";
-import { type Extent, fileExtents, layOutImage, roomToGrow, type ImageLayout } from "./layout.ts";
+import { layOutImage, type ImageLayout } from "./layout.ts";
+import type { GuestFilesystem } from "../fresh-filesystem.ts";
 import type { CheckedTar } from "../cache/checked-tar.ts";
-import { acquireScratch, diskPlace, type Scratch } from "../cache/scratch.ts";
+import { partialPath } from "../cache/partial-path.ts";
+import { acquireScratch, diskPlace, type Scratch, type ScratchSpace } from "../cache/scratch.ts";
 import { unpackOpenTar } from "../tree/tar.ts";
-import type { Wanted } from "../cache/wanted-system.ts";
 
 /** What depends on the size of the filesystem, or on what is added last, is left out of an image. */
 const lateFeatures = ["has_journal", "orphan_file"] as const;
 
 const groupBytes = blocksPerGroup * imageBlockSize;
 
+/** The image that is to be made. */
+export interface ImageTask {
+  readonly filesystem: GuestFilesystem;
+  readonly geometry: ImageGeometry;
+  /** Where the filesystem is put together. */
+  readonly space: ScratchSpace;
+  /** The image's file. */
+  readonly path: string;
+}
+
 /**
- * Makes the image `path` of the filesystem that `tar` gives: the tree unpacked into a filesystem just large enough,
+ * Makes the image of the filesystem that `tar` gives: the tree unpacked into a filesystem just large enough,
  * without a journal, checked, and reduced to its used blocks. The caller holds the system's lock.
  */
 export async function buildImage(
   host: Host,
-  wanted: Wanted,
   tar: CheckedTar,
-  geometry: ImageGeometry,
-  path: string,
+  { filesystem, geometry, space, path }: ImageTask,
 ): Promise<void> {
   await using stack = new ReleaseStack();
   const bytes = imageBytes(tar, geometry);
-  const scratch = await requireScratch(host, wanted, tar.name, bytes);
-  stack.use(scratch);
+  const scratch = stack.use(await requireScratch(host, space, tar.entry.name, bytes));
   const raw = join(scratch.directory, "image");
-  const inodes = join(scratch.directory, "inodes");
-  const late = await makeRawImage(host, wanted, tar, geometry, { raw, bytes, inodes });
+  const late = await makeRawImage(host, filesystem, tar, geometry, { raw, bytes });
   const dump = await dumpGroups(host, raw);
-  const files = await extentsOfFiles(host, raw, inodes, join(scratch.directory, "extents"));
-  const partial = wanted.folder.partial(path);
+  const partial = partialPath(path);
   const strikeOut = host.journal.record({ kind: "file", path: partial });
   stack.defer(async () => {
     await rm(partial, { force: true });
     strikeOut();
   });
-  const facts = { tar: tar.manifest.sha256, bytes, roomBytes: roomToGrow(dump), blockSize: imageBlockSize, ...late };
-  await pack(raw, partial, facts, (from) => layOutImage(from, dump, bytes / imageBlockSize, files));
+  const facts = { tar: tar.manifest.sha256, bytes, blockSize: imageBlockSize, ...late };
+  await pack(raw, partial, facts, (from) => layOutImage(from, dump, bytes / imageBlockSize));
   await rename(partial, path);
 }
 
@@ -63,24 +69,24 @@ function imageBytes({ manifest }: CheckedTar, { inodeRatio }: ImageGeometry): nu
   return Math.ceil(Math.max(bytes, minimum, inodes) / groupBytes) * groupBytes;
 }
 
-async function requireScratch(host: Host, wanted: Wanted, name: string, bytes: number): Promise<Scratch & Owned> {
-  const scratch = await acquireScratch(host, diskPlace(wanted, name), bytes);
+async function requireScratch(host: Host, space: ScratchSpace, name: string, bytes: number): Promise<Scratch & Owned> {
+  const scratch = await acquireScratch(host, diskPlace(space, name), bytes);
   if (scratch === undefined) throw new KnownError("no scratch space for a filesystem image");
   return scratch;
 }
 
 async function makeRawImage(
   host: Host,
-  wanted: Wanted,
+  { suite, bootloader }: GuestFilesystem,
   tar: CheckedTar,
   { type, inodeRatio }: ImageGeometry,
-  { raw, bytes, inodes }: { readonly raw: string; readonly bytes: number; readonly inodes: string },
+  { raw, bytes }: { readonly raw: string; readonly bytes: number },
 ): Promise<Pick<ImageHeader, "lateFeatures" | "reservedPercent">> {
   await createSparse(raw, bytes);
   {
     await using loop = await attachLoop(host, raw, { offset: 0, sizeLimit: 0 });
     const extra = ["-b", String(imageBlockSize), "-i", String(inodeRatio), "-E", `resize=${String(2 ** 32 - 1)}`];
-    const options = { type, suite: wanted.config.suite, bootloader: wanted.needs.bootloader, extra };
+    const options = { type, suite, bootloader, extra };
     await makeFilesystem(host, loop.device, options);
     const superblock = await dumpSuperblock(host, loop.device);
     const features = extFeatures(superblock);
@@ -101,7 +107,6 @@ async function makeRawImage(
       const mountType = type === "ext3" ? "ext2" : type;
       await using mounted = await mountFilesystem(host, loop.device, { type: mountType });
       await unpackOpenTar(host, tar.file, mounted.path);
-      await listFiles(host, mounted.path, inodes);
     }
     // Also because resize2fs and tune2fs refuse a filesystem that was mounted since its last check.
     await run(host, ["e2fsck", "-f", "-y", loop.device], { accept: [0, 1] });
@@ -128,28 +133,6 @@ async function pack(
     }
   } finally {
     await from.close();
-  }
-}
-
-/** Writes for each regular file the request by which debugfs(8) tells its extents: by number, as names may be anything. */
-async function listFiles(host: Host, directory: string, path: string): Promise<void> {
-  const requests = await open(path, "wx", 0o600);
-  try {
-    const argv = ["find", directory, "-xdev", "-type", "f", "-printf", "ex -l <%i>\\n"] as const;
-    await run(host, [...argv], { stdout: requests.fd });
-  } finally {
-    await requests.close();
-  }
-}
-
-/** The extents of the files in `inodes`, asked from debugfs: unlike FIEMAP it needs no mount, and nothing is delayed. */
-async function extentsOfFiles(host: Host, raw: string, inodes: string, path: string): Promise<Extent[]> {
-  const answers = await open(path, "wx+", 0o600);
-  try {
-    await run(host, ["debugfs", "-f", inodes, raw], { stdout: answers.fd });
-    return await fileExtents(answers.readLines({ start: 0, autoClose: false }));
-  } finally {
-    await answers.close();
   }
 }
 

@@ -1,13 +1,12 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import type { Config } from "../../config/config.ts";
 import type { BlockDevice } from "../../devices/kernel/block-device.ts";
 import { type ExtType, isExt } from "../../filesystems/ext/facts.ts";
 import { filesystemArguments } from "../../filesystems/make.ts";
 import { hasCode } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
-import type { SystemNeeds } from "../cache/system-key.ts";
+import type { GuestFilesystem } from "../fresh-filesystem.ts";
 
 /** The filesystem an image holds: what must not differ from what mkfs would make on the target itself. */
 export interface ImageGeometry {
@@ -52,13 +51,11 @@ export type DeviceFacts = Pick<BlockDevice, "sizeBytes" | "minimumIoBytes" | "op
  */
 export async function planFilesystem(
   host: Host,
-  config: Config,
-  needs: SystemNeeds,
+  { type, suite, bootloader }: GuestFilesystem,
   facts: DeviceFacts,
 ): Promise<FilesystemPlan | undefined> {
-  const type = config.filesystem;
   if (!isExt(type)) return undefined;
-  const features = filesystemArguments(type, config.suite, { bootloader: needs.bootloader });
+  const features = filesystemArguments(type, suite, { bootloader });
   const where = place(facts);
   const { stdout, said } = await run(host, ["mke2fs", "-n", "-v", "-F", "-t", type, ...features, ...where]);
   const dryRun = parseDryRun(stdout);
@@ -111,4 +108,15 @@ export function parseDryRun(
     stride: Number(stripes[1]),
     stripeWidth: Number(stripes[2]),
   };
+}
+
+/** Raised when images are made in another way. */
+const format = 5;
+
+/** Tells the images of one tar apart: a part of their names. */
+export function imageVariant(tarSha256: string, geometry: ImageGeometry): string {
+  const hash = createHash("sha256")
+    .update(JSON.stringify([format, tarSha256, geometry]))
+    .digest("hex");
+  return `${geometry.type}-${hash.slice(0, 10)}`;
 }

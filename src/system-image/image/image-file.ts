@@ -4,30 +4,29 @@ import * as z from "zod/mini";
 import { KnownError, messageOf } from "../../host/errors.ts";
 import type { ByteRange } from "../../devices/blocks/wipe.ts";
 import { complement } from "../../devices/blocks/extents.ts";
-import type { Extent, ImageLayout } from "./layout.ts";
+import { sha256Of } from "../../host/sha256.ts";
+import type { ImageLayout } from "./layout.ts";
 
 /** As [first, count], ascending. */
 const extentsSchema = z.array(z.tuple([z.int().check(z.nonnegative()), z.int().check(z.positive())]));
 
 /**
- * An image file: a first line `ganeti-instance-debootstrap-image 3 HEADERBYTES SHA256`, padded to 128 bytes; a JSON header,
- * padded so that both are HEADERBYTES; then the filesystem's used blocks, extent by extent: first its structure, then the
- * contents of its files. SHA256 is of all that comes after the first line.
+ * An image file: a first line `ganeti-instance-debootstrap-image 4 HEADERBYTES SHA256`, padded to 128 bytes; a JSON header,
+ * padded so that both are HEADERBYTES; then the filesystem's used blocks, extent by extent. SHA256 is of all that comes
+ * after the first line.
  */
 export const imageHeaderSchema = z.object({
   /** SHA-256 of the tar the image was made from. */
   tar: z.string(),
   /** Size of the filesystem in the image. */
   bytes: z.number(),
-  /** Largest size, in bytes, to which it grows without a block being moved. */
-  roomBytes: z.number(),
   blockSize: z.number(),
   /** Features that plain mke2fs gives and that are added once the filesystem has its final size. */
   lateFeatures: z.array(z.string()),
   /** Share of the blocks that mke2fs reserves for root, in percent; resize2fs would round it down. */
   reservedPercent: z.number(),
-  structure: extentsSchema,
-  contents: extentsSchema,
+  /** The blocks that are in the file, in its order. */
+  blocks: extentsSchema,
   /** Not in the file. */
   zeros: extentsSchema,
 });
@@ -43,7 +42,7 @@ export interface OpenImage {
   readonly sha256: string;
 }
 
-const magic = "ganeti-instance-debootstrap-image 3 ";
+const magic = "ganeti-instance-debootstrap-image 4 ";
 const firstLineBytes = 128;
 const alignment = 4096;
 /** Bytes that are copied at a time; two such chunks are in memory. */
@@ -79,9 +78,9 @@ async function firstLine(file: FileHandle): Promise<string> {
 }
 
 // No block twice, and none outside of the filesystem.
-function isSound({ structure, contents, zeros, blockSize, bytes }: ImageHeader): boolean {
+function isSound({ blocks, zeros, blockSize, bytes }: ImageHeader): boolean {
   let end = 0;
-  for (const [first, count] of [...structure, ...contents, ...zeros].sort(([a], [b]) => a - b)) {
+  for (const [first, count] of [...blocks, ...zeros].sort(([a], [b]) => a - b)) {
     if (first < end) return false;
     end = first + count;
   }
@@ -90,16 +89,9 @@ function isSound({ structure, contents, zeros, blockSize, bytes }: ImageHeader):
 
 type Layout = ImageLayout & Pick<ImageHeader, "blockSize">;
 
-/** The parts that are in the file. */
-export type ImagePart = "structure" | "contents";
-
 /** Bytes of all blocks in the image. */
-export function dataBytes({ structure, contents, blockSize }: Layout): number {
-  return bytesOf(structure, blockSize) + bytesOf(contents, blockSize);
-}
-
-function bytesOf(extents: readonly Extent[], blockSize: number): number {
-  return extents.reduce((sum, [, count]) => sum + count * blockSize, 0);
+export function dataBytes({ blocks, blockSize }: Layout): number {
+  return blocks.reduce((sum, [, count]) => sum + count * blockSize, 0);
 }
 
 /** Copies the used blocks of the raw filesystem `from` behind a header into the empty file `to`. */
@@ -111,7 +103,7 @@ export async function packImage(from: FileHandle, to: FileHandle, header: ImageH
   head.write("\n", dataOffset - 1);
   const hash = createHash("sha256").update(head.subarray(firstLineBytes));
   const options = { packed: "target", seen: (chunk: Uint8Array) => hash.update(chunk) } as const;
-  await copyPieces(from, 0, to, dataOffset, [...pieces(header, "structure"), ...pieces(header, "contents")], options);
+  await copyPieces(from, 0, to, dataOffset, pieces(header), options);
   head.write(`${magic}${String(dataOffset)} ${hash.digest("hex")}`);
   head.write("\n", firstLineBytes - 1);
   await to.write(head, 0, head.length, 0);
@@ -125,12 +117,11 @@ export interface UnpackOptions {
 }
 
 /**
- * Writes one part of the image's blocks to where they belong on `device`. Throws UnreadableImageError when the image is
+ * Writes the image's blocks to where they belong on `device`. Throws UnreadableImageError when the image is
  * what fails, and the system's errors of writing.
  */
 export async function unpackImage(
   image: OpenImage,
-  part: ImagePart,
   device: FileHandle,
   { memory, progress }: UnpackOptions = {},
 ): Promise<void> {
@@ -138,35 +129,31 @@ export async function unpackImage(
     progress?.(chunk.length);
   };
   const options = { packed: "source", seen, memory } as const;
-  await copyPieces(image.file, image.dataOffset, device, 0, pieces(image.header, part), options);
+  await copyPieces(image.file, image.dataOffset, device, 0, pieces(image.header), options);
 }
 
-/** What the image leaves free up to `end`; all are whole blocks but the last. */
-export function freeRanges({ structure, contents, zeros, blockSize }: Layout, end: number): ByteRange[] {
-  const used = [...structure, ...contents, ...zeros].map(([first, count]) => ({
+/** The ranges that the image leaves free up to `end`; all are whole blocks but the last. */
+export function freeRanges({ blocks, zeros, blockSize }: Layout, end: number): ByteRange[] {
+  const used = [...blocks, ...zeros].map(([first, count]) => ({
     start: first * blockSize,
     end: (first + count) * blockSize,
   }));
   return complement(used, end).map((free) => [free.start, free.end - free.start]);
 }
 
-/** What the image says is zeros, and does not hold. */
+/** The ranges of zeros, which the image does not hold. */
 export function zeroRanges({ zeros, blockSize }: Layout): ByteRange[] {
   return zeros.map(([first, count]) => [first * blockSize, count * blockSize]);
 }
 
 /** SHA-256 of header and blocks as they are in the file. Throws UnreadableImageError. */
-export async function imageSha256({ file, header, dataOffset }: OpenImage): Promise<string> {
-  const hash = createHash("sha256");
-  const buffer = Buffer.allocUnsafe(chunkBytes);
-  const end = dataOffset + dataBytes(header);
-  for (let position = firstLineBytes; position < end;) {
-    const chunk = buffer.subarray(0, Math.min(chunkBytes, end - position));
-    await readFully(file, chunk, position);
-    hash.update(chunk);
-    position += chunk.length;
+export async function imageSha256({ file }: OpenImage, signal: AbortSignal): Promise<string> {
+  try {
+    return await sha256Of(file, signal, firstLineBytes);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new UnreadableImageError(messageOf(error), { cause: error });
   }
-  return hash.digest("hex");
 }
 
 interface CopyOptions {
@@ -207,10 +194,9 @@ interface Piece {
   readonly length: number;
 }
 
-function* pieces(layout: Layout, part: ImagePart): Generator<Piece> {
-  const { blockSize } = layout;
-  let packed = part === "structure" ? 0 : bytesOf(layout.structure, blockSize);
-  for (const [first, count] of layout[part]) {
+function* pieces({ blocks, blockSize }: Layout): Generator<Piece> {
+  let packed = 0;
+  for (const [first, count] of blocks) {
     const end = (first + count) * blockSize;
     for (let place = first * blockSize; place < end; place += chunkBytes) {
       const length = Math.min(chunkBytes, end - place);

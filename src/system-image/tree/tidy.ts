@@ -1,6 +1,6 @@
 import { posix } from "node:path";
-import type { Config } from "../../config/config.ts";
 import type { RootedFiles } from "../../host/rooted-files.ts";
+import { componentsOf, type SystemSpec } from "../system-spec.ts";
 
 /**
  * What a bootstrap leaves that belongs to the node, to the moment or to nobody: downloaded packages, logs,
@@ -27,7 +27,7 @@ const leftovers: readonly { readonly directory: string; readonly pattern: RegExp
 const aptDirectories = ["/var/cache/apt/archives/partial", "/var/lib/apt/lists/partial"] as const;
 
 /** Brings the tree of either engine to the same state: no leftovers, one apt source with the mirror of the guest. */
-export async function tidyTree(files: RootedFiles, config: Config, mirror: string): Promise<void> {
+export async function tidyTree(files: RootedFiles, spec: SystemSpec, mirror: string): Promise<void> {
   for (const { directory, pattern } of leftovers) {
     for (const name of await files.list(directory)) {
       if (pattern.test(name)) await files.remove(posix.join(directory, name), { recursive: true });
@@ -38,9 +38,9 @@ export async function tidyTree(files: RootedFiles, config: Config, mirror: strin
     await files.mkdir(directory, 0o755);
   }
   await removeNodeResolver(files);
-  await removeNativeArchitecture(files, config);
+  await removeNativeArchitecture(files, spec);
   await removePolicy(files);
-  await writeSources(files, config, mirror);
+  await writeSources(files, spec, mirror);
 }
 
 // A link is a package's own (systemd-resolved, resolvconf); a file is the node's, copied by the engine.
@@ -49,7 +49,7 @@ async function removeNodeResolver(files: RootedFiles): Promise<void> {
 }
 
 // mmdebstrap writes down the native architecture; dpkg knows it without, and the file then means foreign ones.
-async function removeNativeArchitecture(files: RootedFiles, { arch }: Config): Promise<void> {
+async function removeNativeArchitecture(files: RootedFiles, { arch }: SystemSpec): Promise<void> {
   const file = "/var/lib/dpkg/arch";
   if ((await files.read(file))?.trim() === arch) await files.remove(file);
 }
@@ -60,8 +60,7 @@ async function removePolicy(files: RootedFiles): Promise<void> {
   if (/^#!\/bin\/sh\s+exit 101\s*$/.test((await files.read(file)) ?? "")) await files.remove(file);
 }
 
-async function writeSources(files: RootedFiles, config: Config, mirror: string): Promise<void> {
-  const components = config.components.length === 0 ? ["main"] : config.components;
-  const line = `deb ${mirror} ${config.suite} ${components.join(" ")}\n`;
+async function writeSources(files: RootedFiles, spec: SystemSpec, mirror: string): Promise<void> {
+  const line = `deb ${mirror} ${spec.suite} ${componentsOf(spec).join(" ")}\n`;
   await files.write("/etc/apt/sources.list", line, { mode: 0o644 });
 }

@@ -7,7 +7,7 @@ import {
   closure,
   openPackagesIndex,
 } from "../../../../src/system-image/archive/packages-index.ts";
-import { cacheKeyOf } from "../../../../src/system-image/cache/system-key.ts";
+import { systemSpec } from "../../../../src/system-image/system-spec.ts";
 import { testConfig } from "../../../fixtures/config.ts";
 import { temporaryDirectory } from "../../../fixtures/test-host.ts";
 
@@ -126,7 +126,7 @@ test("a system is current while the archive offers the same versions and nothing
     );
   const manifest = {
     packages: { base: "1", libc: "2" },
-    key: cacheKeyOf(testConfig("/cache"), { packages: [], filesystem: "ext4", bootloader: "none" }),
+    key: systemSpec(testConfig("/cache"), []),
   };
   const same = { packages: offered({ base: "1", libc: "2" }), base: ["base"] };
   expect(offersTheSame(same, manifest)).toBe(true);

@@ -2,6 +2,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { suiteFacts } from "../../../../src/system-image/archive/suite-facts.ts";
+import { bootstrapMeans } from "../../../../src/system-image/bootstrap-means.ts";
+import { systemSpec } from "../../../../src/system-image/system-spec.ts";
 import { testConfig } from "../../../fixtures/config.ts";
 import { fakeCommands, temporaryDirectory, testHost } from "../../../fixtures/test-host.ts";
 
@@ -22,12 +24,13 @@ function oldDebootstrap(suite: string) {
     '#!/bin/sh\nDEF_MIRROR="http://mirror.example.com/debian"\n',
   );
   const config = testConfig("/cache", { suite, exported: { DEBOOTSTRAP_DIR: directory } });
-  return { directory, host: testHost({ path }), config };
+  const host = testHost({ path });
+  return { directory, host, facts: () => suiteFacts(host, systemSpec(config, []), bootstrapMeans(config)) };
 }
 
 test("a suite that is newer than debootstrap gets the script of its family", async () => {
-  const { directory, host, config } = oldDebootstrap("noble");
-  await expect(suiteFacts(host, config)).resolves.toEqual({
+  const { directory, host, facts } = oldDebootstrap("noble");
+  await expect(facts()).resolves.toEqual({
     mirror: "http://mirror.example.com/ubuntu",
     keyring: "/keys/ubuntu",
     script: join(directory, "scripts/gutsy"),
@@ -36,8 +39,8 @@ test("a suite that is newer than debootstrap gets the script of its family", asy
 });
 
 test("Debian's newer releases get sid's script, with debootstrap's own default mirror", async () => {
-  const { directory, host, config } = oldDebootstrap("forky");
-  await expect(suiteFacts(host, config)).resolves.toEqual({
+  const { directory, facts } = oldDebootstrap("forky");
+  await expect(facts()).resolves.toEqual({
     mirror: "http://mirror.example.com/debian",
     keyring: "/keys/debian",
     script: join(directory, "scripts/sid"),
@@ -45,11 +48,11 @@ test("Debian's newer releases get sid's script, with debootstrap's own default m
 });
 
 test("a script of the suite's own is used where there is one", async () => {
-  const { host, config } = oldDebootstrap("jammy");
-  await expect(suiteFacts(host, config)).resolves.toMatchObject({ keyring: "/keys/own", script: undefined });
+  const { facts } = oldDebootstrap("jammy");
+  await expect(facts()).resolves.toMatchObject({ keyring: "/keys/own", script: undefined });
 });
 
 test("a suite that nobody knows is refused", async () => {
-  const { host, config } = oldDebootstrap("trixi");
-  await expect(suiteFacts(host, config)).rejects.toThrow("debootstrap has no script for the suite trixi");
+  const { facts } = oldDebootstrap("trixi");
+  await expect(facts()).rejects.toThrow("debootstrap has no script for the suite trixi");
 });

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { describe } from "../../../../src/host/report.ts";
 import { runDebootstrap } from "../../../../src/system-image/bootstrap/debootstrap.ts";
 import { suiteFacts } from "../../../../src/system-image/archive/suite-facts.ts";
+import { systemSpec } from "../../../../src/system-image/system-spec.ts";
 import { testConfig } from "../../../fixtures/config.ts";
 import { fakeCommands, temporaryDirectory, testHost } from "../../../fixtures/test-host.ts";
 
@@ -22,16 +23,18 @@ test.each([
     debootstrap: `printf 'E: CODE\\nEA: main\\nEF: ${message.replace("'", "'\\''").replace("%s", "%%s")}\\n' >&3; exit 1`,
   });
   const task = {
+    spec: systemSpec(testConfig("/cache"), []),
+    environment: {},
+    stallTimeout: 600,
     directory: "/scratch/tree",
     log: join(temporaryDirectory(), "log"),
     mirror: "http://mirror.example.com/debian",
     keyring: "",
     checkSignatures: true,
     packages: [],
-    options: [],
     script: undefined,
   };
-  const failure = runDebootstrap(testHost({ path: fake.path }), testConfig("/cache"), task);
+  const failure = runDebootstrap(testHost({ path: fake.path }), task);
   await expect(failure).rejects.toMatchObject({
     message: expect.stringContaining(message.replace("%s", "main")) as string,
     hint: expect.stringMatching(remedy) as string,
@@ -40,15 +43,12 @@ test.each([
 });
 
 test("a suite that debootstrap does not know is said in one line with its remedy", async (context) => {
-  const config = testConfig("/cache", { suite: "trixi" });
+  const facts = (suite: string) => suiteFacts(host, { suite, arch: "amd64" }, { environment: {} });
   const host = testHost();
-  context.skip(
-    (await suiteFacts(host, testConfig("/cache")).catch(() => undefined)) === undefined,
-    "needs debootstrap",
-  );
-  await expect(suiteFacts(host, config)).rejects.toMatchObject({
+  context.skip((await facts("trixie").catch(() => undefined)) === undefined, "needs debootstrap");
+  await expect(facts("trixi")).rejects.toMatchObject({
     message: "debootstrap has no script for the suite trixi",
     hint: expect.stringContaining("check SUITE") as string,
   });
-  await expect(suiteFacts(host, config).catch(describe)).resolves.not.toContain("sh -c");
+  await expect(facts("trixi").catch(describe)).resolves.not.toContain("sh -c");
 });

@@ -1,28 +1,31 @@
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { debootstrapArgv, runDebootstrap } from "../../../../src/system-image/bootstrap/debootstrap.ts";
-import { readDebootstrapProgress } from "../../../../src/system-image/debootstrap-progress.ts";
-import { engineEnvironment } from "../../../../src/system-image/archive/engine-environment.ts";
+import { readDebootstrapProgress } from "../../../../src/system-image/bootstrap/debootstrap-progress.ts";
+import { bootstrapMeans, engineEnvironment } from "../../../../src/system-image/bootstrap-means.ts";
+import { systemSpec } from "../../../../src/system-image/system-spec.ts";
 import { mmdebstrapArgv, runMmdebstrap } from "../../../../src/system-image/bootstrap/mmdebstrap.ts";
 import { createLog } from "../../../../src/host/log.ts";
 import { testConfig } from "../../../fixtures/config.ts";
 import { fakeCommands, temporaryDirectory, testHost } from "../../../fixtures/test-host.ts";
 
 const mirror = "http://mirror.example.com/debian";
+const config = testConfig("/cache", { suite: "trixie", arch: "amd64" });
 const task = {
+  spec: systemSpec(config, []),
+  environment: {},
+  stallTimeout: 600,
   directory: "/scratch/tree",
   mirror,
   keyring: "",
   checkSignatures: true,
   packages: [],
-  options: [],
   script: undefined,
 };
-const config = testConfig("/cache", { suite: "trixie", arch: "amd64" });
 
 describe("the command line of debootstrap", () => {
   test("forces the check of signatures", () => {
-    expect(debootstrapArgv(config, { ...task, log: "" })).toEqual([
+    expect(debootstrapArgv(task)).toEqual([
       "debootstrap",
       "--debian-installer",
       "--arch=amd64",
@@ -34,14 +37,13 @@ describe("the command line of debootstrap", () => {
   });
 
   test("switches the check off only when told, and passes components, packages, keyring, options and script", () => {
-    const chosen = { ...config, components: ["main", "contrib"] };
+    const chosen = { ...config, components: ["main", "contrib"], debootstrapOptions: ["--variant=minbase"] };
     expect(
-      debootstrapArgv(chosen, {
+      debootstrapArgv({
         ...task,
-        log: "",
+        spec: systemSpec(chosen, []),
         keyring: "/keys.gpg",
         packages: ["less", "vim"],
-        options: ["--variant=minbase"],
         script: "/scratch/script",
       }),
     ).toEqual([
@@ -58,7 +60,7 @@ describe("the command line of debootstrap", () => {
       mirror,
       "/scratch/script",
     ]);
-    expect(debootstrapArgv(config, { ...task, log: "", checkSignatures: false })).toContain("--no-check-gpg");
+    expect(debootstrapArgv({ ...task, checkSignatures: false })).toContain("--no-check-gpg");
   });
 });
 
@@ -70,8 +72,9 @@ test.each([
   // Without root there are no namespaces: the command that follows `--` is run.
   const unshare = 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"';
   const fake = fakeCommands({ unshare, mmdebstrap: 'echo "in ${TMPDIR-none}"; exit 1' });
-  const failure = runMmdebstrap(testHost({ path: fake.path }), testConfig("/cache", { exported }), {
+  const failure = runMmdebstrap(testHost({ path: fake.path }), {
     ...task,
+    environment: { ...bootstrapMeans(testConfig("/cache", { exported })).environment },
     temporary,
   });
   await expect(failure).rejects.toThrow(`in ${expected}`);
@@ -79,19 +82,19 @@ test.each([
 
 describe("the command line of mmdebstrap", () => {
   test("has one apt line, so that no suite is added", () => {
-    expect(mmdebstrapArgv(config, task).at(-1)).toBe(`deb ${mirror} trixie main`);
+    expect(mmdebstrapArgv(task).at(-1)).toBe(`deb ${mirror} trixie main`);
   });
 
   test("has packages of a local mirror copied into the tree, trusted only when signatures are not to be checked", () => {
     const local = { ...task, mirror: "file:///scratch/mirror", checkSignatures: false };
-    expect(mmdebstrapArgv(config, local).at(-1)).toBe("deb [trusted=yes] copy:///scratch/mirror trixie main");
+    expect(mmdebstrapArgv(local).at(-1)).toBe("deb [trusted=yes] copy:///scratch/mirror trixie main");
   });
 });
 
 test("an engine inherits proxies and what the settings files export, and no parameter of the instance", () => {
   const environment = { http_proxy: "http://old.example.com/", no_proxy: "localhost", OSP_ROOT_PASSWORD: "secret" };
   const proxy = "http://proxy.example.com:3128/";
-  expect(engineEnvironment({ ...config, environment, exported: { SITE: "x" }, proxy })).toEqual({
+  expect(engineEnvironment({}, bootstrapMeans({ ...config, environment, exported: { SITE: "x" }, proxy }))).toEqual({
     http_proxy: proxy,
     https_proxy: proxy,
     ftp_proxy: proxy,
@@ -133,7 +136,7 @@ test("a failure tells debootstrap's reason, the end of its log and the command",
   });
   const host = testHost({ path: fake.path });
   const log = join(temporaryDirectory(), "log");
-  await expect(runDebootstrap(host, config, { ...task, log })).rejects.toMatchObject({
+  await expect(runDebootstrap(host, { ...task, log })).rejects.toMatchObject({
     message: expect.stringMatching(
       /^debootstrap failed: Cannot install less\nthe end of its log:\n {4}dpkg: error processing less\nthe command was: .*--force-check-gpg trixie/,
     ) as string,

@@ -17,9 +17,9 @@ function cacheWithTar() {
   mkdirSync(join(tree, "etc"));
   writeFileSync(join(tree, "etc/own"), "own\n");
   writeFileSync(join(tree, "zeros"), Buffer.alloc(4096));
-  const folder = openCacheFolder(temporaryDirectory());
-  sh(`tar --sort=name -C "$1" -cf "$2" etc zeros`, tree, folder.tar(name));
-  return folder;
+  const entry = openCacheFolder(temporaryDirectory()).entry(name);
+  sh(`tar --sort=name -C "$1" -cf "$2" etc zeros`, tree, entry.tarPath);
+  return entry;
 }
 
 describe("a tar that cannot be read for a reason of the run", () => {
@@ -29,23 +29,23 @@ describe("a tar that cannot be read for a reason of the run", () => {
     ["tar cannot be started", "exit 127", "not found or not runnable"],
     ["what stands before tar fails", "exit 1", "exit status 1"],
   ])("stays where it is: %s", async (_what, script, message) => {
-    const folder = cacheWithTar();
+    const entry = cacheWithTar();
     const host = testHost({ path: fakeCommands({ tar: script }).path });
-    await expect(openChecked(host, folder, name, false)).rejects.toThrow(message);
-    expect(existsSync(folder.tar(name))).toBe(true);
+    await expect(openChecked(host, entry, false)).rejects.toThrow(message);
+    expect(existsSync(entry.tarPath)).toBe(true);
     expect(host.logged()).not.toContain("damaged");
-    const opened = await openChecked(testHost(), folder, name, false);
+    const opened = await openChecked(testHost(), entry, false);
     expect(opened?.manifest).toMatchObject({ kind: "adopted", tree: { bytes: 12_288, inodes: 3 } });
     await opened?.file.close();
   });
 });
 
 test("a tar that is cut behind a member which ends in zeros is damaged", async () => {
-  const folder = cacheWithTar();
+  const entry = cacheWithTar();
   const host = testHost();
   // Three headers, the block of etc/own, the eight of zeros.
-  truncateSync(folder.tar(name), 12 * 512);
-  expect(await openChecked(host, folder, name, false)).toBeUndefined();
+  truncateSync(entry.tarPath, 12 * 512);
+  expect(await openChecked(host, entry, false)).toBeUndefined();
   expect(host.logged()).toContain("ends early: the end marker of a tar is missing");
 });
 
@@ -65,20 +65,22 @@ describe("a tar beside a manifest that cannot be read", () => {
   }
 
   test.each(manifests)("is nobody's own: set aside, and listed as such before (%s)", async (_what, content) => {
-    const folder = cacheWithTar();
-    put(folder.manifest(name), content);
-    expect(await listCaches(testConfig(folder.directory))).toMatchObject([{ name, origin: "unknown", key: undefined }]);
+    const entry = cacheWithTar();
+    put(entry.manifestPath, content);
+    expect(await listCaches(testConfig(entry.folder.directory))).toMatchObject([
+      { name, origin: "unknown", key: undefined },
+    ]);
     const host = testHost();
-    expect(await openChecked(host, folder, name, false)).toBeUndefined();
+    expect(await openChecked(host, entry, false)).toBeUndefined();
     expect(host.logged()).toMatch(/warning: .* is damaged \(its manifest cannot be read.*: set aside as .*\.damaged\n/);
-    expect(await folder.files()).toEqual([`${name}.tar.damaged`, "locks"]);
+    expect(await entry.folder.files()).toEqual([`${name}.tar.damaged`, "locks"]);
   });
 
   test.each(manifests)("is damaged for verify, too (%s)", async (_what, content) => {
-    const folder = cacheWithTar();
-    put(folder.manifest(name), content);
-    expect(await verifyCaches(testHost(), testConfig(folder.directory))).toMatchObject([
-      { path: folder.tar(name), outcome: "damaged" },
+    const entry = cacheWithTar();
+    put(entry.manifestPath, content);
+    expect(await verifyCaches(testHost(), testConfig(entry.folder.directory))).toMatchObject([
+      { path: entry.tarPath, outcome: "damaged" },
     ]);
   });
 });

@@ -1,11 +1,10 @@
 import { chmodSync, existsSync, mkdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { lockSystem, openCacheFolder } from "../../../../src/system-image/cache/folder.ts";
+import { openCacheFolder } from "../../../../src/system-image/cache/folder.ts";
 import { ageInDays, isExpired, removeExpired } from "../../../../src/system-image/cache/expiry.ts";
 import { removeLeftovers } from "../../../../src/system-image/cache/leftovers.ts";
-import { scratchTrees } from "../../../../src/system-image/cache/scratch.ts";
-import { testConfig } from "../../../fixtures/config.ts";
+import { scratchSpace } from "../../../../src/system-image/cache/scratch.ts";
 import { temporaryDirectory, testHost } from "../../../fixtures/test-host.ts";
 
 const day = 24 * 60 * 60 * 1000;
@@ -65,7 +64,7 @@ test("an expired system that another process is working on is left to it", async
   const directory = cacheWith(["cache-a-amd64.tar"], 20);
   const host = testHost();
   const folder = openCacheFolder(directory);
-  await using lock = await lockSystem(host, folder, "cache-a-amd64", "try");
+  await using lock = await folder.entry("cache-a-amd64").tryLock(host);
   expect(lock).toBeDefined();
   expect(await removeExpired(host, folder, 14)).toEqual([]);
   expect(existsSync(join(directory, "cache-a-amd64.tar"))).toBe(true);
@@ -79,14 +78,14 @@ test("half-written files and scratch trees go unless somebody holds their lock",
   const host = testHost();
   const folder = openCacheFolder(directory);
   {
-    await using _lock = await lockSystem(host, folder, "cache-b-amd64", "try");
-    await removeLeftovers(host, testConfig(directory), folder);
+    await using _lock = await folder.entry("cache-b-amd64").tryLock(host);
+    await removeLeftovers(host, folder, scratchSpace("", directory));
     expect(await folder.files()).toEqual(["cache-b-amd64.ext4-0123456789.img.partial", "locks", "scratch"]);
     expect(existsSync(join(directory, "scratch/cache-a-amd64"))).toBe(false);
     expect(existsSync(join(directory, "scratch/uncached-999999999-1"))).toBe(false);
     expect(existsSync(join(directory, "scratch/cache-b-amd64/tree"))).toBe(true);
   }
-  await removeLeftovers(host, testConfig(directory), folder);
+  await removeLeftovers(host, folder, scratchSpace("", directory));
   expect(await folder.files()).toEqual(["locks", "scratch"]);
   expect(existsSync(join(directory, "scratch/cache-b-amd64"))).toBe(false);
 });
@@ -95,15 +94,12 @@ test("caches that share a SCRATCH_DIR leave each other's trees alone", async () 
   const scratchDir = temporaryDirectory();
   const [mine, other] = [temporaryDirectory(), temporaryDirectory()];
   const treesOf = (directory: string): readonly string[] => {
-    const { parent, prefix } = scratchTrees({
-      config: testConfig(directory, { scratchDir }),
-      folder: openCacheFolder(directory),
-    });
+    const { parent, prefix } = scratchSpace(scratchDir, directory);
     return ["cache-a-amd64", "uncached-999999999-1"].map((name) => join(parent, `${prefix}${name}`));
   };
   const foreign = join(scratchDir, "cache-a-amd64");
   for (const tree of [...treesOf(mine), ...treesOf(other), foreign]) mkdirSync(tree);
-  await removeLeftovers(testHost(), testConfig(mine, { scratchDir }), openCacheFolder(mine));
+  await removeLeftovers(testHost(), openCacheFolder(mine), scratchSpace(scratchDir, mine));
   expect(treesOf(mine).filter((tree) => existsSync(tree))).toEqual([]);
   expect([...treesOf(other), foreign].filter((tree) => !existsSync(tree))).toEqual([]);
 });

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
 import { type DeviceFacts, parseDryRun, planFilesystem } from "../../../../src/system-image/image/geometry.ts";
-import { testConfig } from "../../../fixtures/config.ts";
 import { fakeCommands, testHost } from "../../../fixtures/test-host.ts";
 
 const words = (blocks: number, blockSize: number, inodes: number, stride = 0, width = 0): string => `mke2fs 1.47.0
@@ -35,8 +34,11 @@ async function plan(said: string, facts: Partial<DeviceFacts> = {}, filesystem: 
   const setpriv = 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"';
   const fake = fakeCommands({ mke2fs: `cat <<'END'\n${said}\nEND\necho '${version}' >&2`, setpriv });
   const host = testHost({ path: fake.path });
-  const needs = { packages: [], filesystem, bootloader: "none" } as const;
-  const found = await planFilesystem(host, testConfig("/nonexistent", { filesystem }), needs, { ...device, ...facts });
+  const found = await planFilesystem(
+    host,
+    { type: filesystem, suite: "trixie", bootloader: "none" },
+    { ...device, ...facts },
+  );
   const isCommand = (call: string): boolean => call.startsWith("mke2fs");
   return { found, calls: fake.calls().filter(isCommand) };
 }

@@ -1,4 +1,4 @@
-import type { Log } from "../host/log.ts";
+import type { Log } from "../../host/log.ts";
 
 /**
  * Reads what debootstrap says on its --debian-installer descriptor (see `progress`, `info`, `warning` and `error` in
@@ -8,7 +8,7 @@ import type { Log } from "../host/log.ts";
  */
 export interface DebootstrapProgress {
   /** Takes one line. */
-  line(text: string): void;
+  line(this: void, text: string): void;
   /** Logs the phase under way. */
   end(): void;
   /** Errors and warnings so far, oldest first. */

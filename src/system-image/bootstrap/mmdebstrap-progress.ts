@@ -1,4 +1,4 @@
-import type { Log } from "../host/log.ts";
+import type { Log } from "../../host/log.ts";
 
 /** Takes what mmdebstrap says, line by line, and makes phases of it. */
 export interface MmdebstrapProgress {

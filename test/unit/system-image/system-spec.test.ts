@@ -1,16 +1,15 @@
 import { describe, expect, test } from "vitest";
-import type { Config } from "../../../../src/config/config.ts";
+import type { Config } from "../../../src/config/config.ts";
 import {
-  cacheKeyOf,
-  cacheName,
   chosenSettings,
-  keyHash,
-  sameKey,
-} from "../../../../src/system-image/cache/system-key.ts";
-import { wantedAgain } from "../../../../src/system-image/build.ts";
-import { testConfig } from "../../../fixtures/config.ts";
-
-const needs = { packages: [], filesystem: "ext4", bootloader: "none" } as const;
+  componentsOf,
+  hashedName,
+  sameSpec,
+  systemName,
+  systemSpec,
+} from "../../../src/system-image/system-spec.ts";
+import { bootstrapMeans, engineEnvironment } from "../../../src/system-image/bootstrap-means.ts";
+import { testConfig } from "../../fixtures/config.ts";
 
 function config(changes: Partial<Config> = {}): Config {
   return testConfig("/cache", { suite: "trixie", arch: "amd64", variantsDir: "/etc/variants", ...changes });
@@ -18,8 +17,7 @@ function config(changes: Partial<Config> = {}): Config {
 
 function nameOf(changes: Partial<Config>, packages: readonly string[] = []): string {
   const settings = config(changes);
-  const wanted = { ...needs, packages };
-  return cacheName(cacheKeyOf(settings, wanted), settings, wanted);
+  return systemName(systemSpec(settings, packages), settings, packages);
 }
 
 describe("the key of a system", () => {
@@ -37,12 +35,12 @@ describe("the key of a system", () => {
   ];
 
   test.each(changes)("changes with the %s", (_what, change) => {
-    expect(sameKey(cacheKeyOf(config(change), needs), cacheKeyOf(config(), needs))).toBe(false);
+    expect(sameSpec(systemSpec(config(change), []), systemSpec(config(), []))).toBe(false);
   });
 
   test("changes with the packages for booting", () => {
-    const grub = cacheKeyOf(config(), { ...needs, packages: ["grub-pc"] });
-    expect(sameKey(grub, cacheKeyOf(config(), needs))).toBe(false);
+    const grub = systemSpec(config(), ["grub-pc"]);
+    expect(sameSpec(grub, systemSpec(config(), []))).toBe(false);
   });
 
   const irrelevant: readonly (readonly [string, Partial<Config>])[] = [
@@ -54,27 +52,21 @@ describe("the key of a system", () => {
   ];
 
   test.each(irrelevant)("does not change with the %s", (_what, change) => {
-    expect(cacheKeyOf(config(change), needs)).toEqual(cacheKeyOf(config(), needs));
+    expect(systemSpec(config(change), [])).toEqual(systemSpec(config(), []));
   });
 
   test("does not depend on the order of packages, on repetition or on a slash behind the mirror", () => {
-    const a = cacheKeyOf(
-      config({ extraPackages: ["a", "b", "a"], mirror: "http://mirror.example.com/debian/" }),
-      needs,
-    );
-    const b = cacheKeyOf(config({ extraPackages: ["b"], mirror: "http://mirror.example.com/debian" }), {
-      ...needs,
-      packages: ["a"],
-    });
-    expect(sameKey(a, b)).toBe(true);
-    expect(keyHash(a)).toBe(keyHash(b));
+    const a = systemSpec(config({ extraPackages: ["a", "b", "a"], mirror: "http://mirror.example.com/debian/" }), []);
+    const b = systemSpec(config({ extraPackages: ["b"], mirror: "http://mirror.example.com/debian" }), ["a"]);
+    expect(sameSpec(a, b)).toBe(true);
+    expect(hashedName(a)).toBe(hashedName(b));
   });
 
   test("is the same after a manifest was read back, whatever the order of its fields", () => {
-    const key = cacheKeyOf(config(), needs);
+    const key = systemSpec(config(), []);
     const reversed = Object.fromEntries(Object.entries(key).reverse()) as typeof key;
-    expect(sameKey(reversed, key)).toBe(true);
-    expect(keyHash(reversed)).toBe(keyHash(key));
+    expect(sameSpec(reversed, key)).toBe(true);
+    expect(hashedName(reversed)).toBe(hashedName(key));
   });
 });
 
@@ -108,18 +100,22 @@ test("an administrator's tar cannot be vouched for in the settings that were cho
     EXTRA_PKGS: { kind: "file", path: "/etc/default/settings" },
     MIRROR: { kind: "default" },
   } as const;
-  expect(chosenSettings(config({ origins }), needs)).toEqual(["EXTRA_PKGS"]);
-  expect(chosenSettings(config(), { ...needs, packages: ["grub-pc"] })).toEqual(["packages for booting (grub-pc)"]);
+  expect(chosenSettings(config({ origins }), [])).toEqual(["EXTRA_PKGS"]);
+  expect(chosenSettings(config(), ["grub-pc"])).toEqual(["packages for booting (grub-pc)"]);
 });
 
-test("a system is made again with the directory of suite scripts that it was made with, and without one without", () => {
-  const scripts = { DEBOOTSTRAP_DIR: "/srv/scripts", ROOT_KEY: "key" };
-  const name = nameOf({ exported: scripts });
-  expect(name).toMatch(/^cache-trixie-amd64-[0-9a-f]{10}$/);
-  const made = cacheKeyOf(config({ exported: scripts }), needs);
-  const again = wantedAgain(config({ exported: { DEBOOTSTRAP_DIR: "/other", ROOT_KEY: "key" } }), name, made);
-  expect(again.config.exported).toEqual(scripts);
-  expect(sameKey(cacheKeyOf(again.config, needs), made)).toBe(true);
-  const plain = wantedAgain(config({ exported: scripts }), "cache-trixie-amd64", cacheKeyOf(config(), needs));
-  expect(plain.config.exported).toEqual({ ROOT_KEY: "key" });
+test("the directory of suite scripts is the spec's, whatever the settings of the run that makes it say", () => {
+  const made = systemSpec(config({ exported: { DEBOOTSTRAP_DIR: "/srv/scripts", ROOT_KEY: "key" } }), []);
+  const other = bootstrapMeans(config({ exported: { DEBOOTSTRAP_DIR: "/other", ROOT_KEY: "key" } }));
+  expect(engineEnvironment(made, other)).toEqual({ DEBOOTSTRAP_DIR: "/srv/scripts", ROOT_KEY: "key" });
+  expect(engineEnvironment(systemSpec(config(), []), other)).toEqual({ ROOT_KEY: "key" });
+});
+
+test("a suite too long for a file's name is refused", () => {
+  expect(() => nameOf({ suite: "x".repeat(100_000) })).toThrow(/SUITE and ARCH make a file name of \d+ bytes/);
+});
+
+test("components are listed with main first", () => {
+  expect(componentsOf({ components: ["contrib", "main", "non-free"] })).toEqual(["main", "contrib", "non-free"]);
+  expect(componentsOf({ components: [] })).toEqual(["main"]);
 });

@@ -1,0 +1,41 @@
+import { constants } from "node:fs";
+import { open, type FileHandle } from "node:fs/promises";
+import { KnownError } from "../../host/errors.ts";
+import { statIfThere } from "./pins.ts";
+import type { Stats } from "node:fs";
+
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+
+/**
+ * Opens a tar, manifest or image of the cache for reading; undefined when there is none. Throws KnownError when it is
+ * not a regular file: a FIFO would never answer, a link may lead anywhere.
+ */
+export async function openCacheFile(path: string): Promise<FileHandle | undefined> {
+  // Before it is opened, too: opening a device may do something.
+  const found = await statIfThere(path);
+  if (found === undefined) return undefined;
+  requireRegular(path, found);
+  const file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  try {
+    requireRegular(path, await file.stat());
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+function requireRegular(path: string, stats: Stats): void {
+  if (stats.isFile()) return;
+  throw new KnownError(`${path} is ${kindOf(stats)}, not a regular file`, {
+    hint: "move it away; a cache on other storage is reached by CACHE_DIR or a bind mount",
+  });
+}
+
+function kindOf(stats: Stats): string {
+  if (stats.isDirectory()) return "a directory";
+  if (stats.isSymbolicLink()) return "a symbolic link";
+  if (stats.isFIFO()) return "a FIFO";
+  if (stats.isSocket()) return "a socket";
+  return "a device";
+}

@@ -1,0 +1,29 @@
+import { mkdir } from "node:fs/promises";
+import type { Config } from "../../config/config.ts";
+import { type CacheFolder, openCacheFolder } from "./folder.ts";
+
+/** The cache of this node: its files, and the settings for what is done to them. */
+export interface Cache {
+  readonly folder: CacheFolder;
+  /** GENERATE_CACHE=no: what is there is used, and nothing is written. */
+  readonly writable: boolean;
+  /** CLEAN_CACHE: age in days at which a system is removed; undefined: never. */
+  readonly days: number | undefined;
+  /** IMAGE_CACHE. */
+  readonly images: boolean;
+}
+
+/** The cache that the settings name; nothing is made before it is needed. */
+export function openCache(config: Config): Cache {
+  return {
+    folder: openCacheFolder(config.cacheDir),
+    writable: config.generateCache,
+    days: config.cleanCacheDays,
+    images: config.imageCache,
+  };
+}
+
+/** Makes the folder where it is missing. Throws system errors (EROFS, EACCES, ENOSPC). */
+export async function makeCacheFolder({ directory }: CacheFolder): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: 0o755 });
+}
