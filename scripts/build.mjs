@@ -45,7 +45,10 @@ for (const file of result.outputFiles) {
 compile(names.map((name) => join(output, name)));
 replace(join(output, "THIRD-PARTY-LICENSES"), licenses(Object.keys(result.metafile.inputs)), 0o644);
 
-/** Leaves beside each program the code that V8 makes of it (os-definition/start.cjs); by the node that will run them. */
+/**
+ * Leaves beside each program the code that V8 makes of it (os-definition/start.cjs); by the node that will run them. Goes
+ * together with start.cjs, as soon as node 22.1 is the oldest.
+ */
 function compile(programs) {
   const script = "require(process.argv[1]).compile(process.argv.slice(2))";
   // As the head does: options of V8 would be options of the code, which is then refused.

@@ -1,5 +1,6 @@
 import { CommandError } from "../host/errors.ts";
-import { type Release, releaseOf } from "../releases/release.ts";
+import { releaseOf } from "../releases/release.ts";
+import type { Release } from "../releases/table.ts";
 import { compareVersions } from "../releases/versions.ts";
 
 /** What reads the boot files: extlinux knows less than grub does. */

@@ -1,5 +1,4 @@
 import { Interrupted } from "./errors.ts";
-import type { Host } from "./host.ts";
 
 /** Seconds that a command may take, by what it does; Infinity: no bound. */
 export interface TimeLimits {
@@ -9,6 +8,11 @@ export interface TimeLimits {
   readonly changes: number;
   /** Writes everything out, or goes through a whole filesystem. */
   readonly writes: number;
+}
+
+/** A host, as far as time goes; host.ts says what each means. */
+interface Limited {
+  readonly limits?: TimeLimits;
 }
 
 /** What COMMAND_TIMEOUT is when nobody sets it: disks that are busy for minutes are still waited for. */
@@ -22,7 +26,7 @@ export function timeLimits(seconds: number = defaultCommandTimeout): TimeLimits 
 }
 
 /** `host` with the limits of COMMAND_TIMEOUT. */
-export function withCommandTimeout(host: Host, seconds: number): Host {
+export function withCommandTimeout<T extends Limited>(host: T, seconds: number): T {
   return { ...host, limits: timeLimits(seconds) };
 }
 
@@ -60,11 +64,16 @@ const kinds: Readonly<Record<string, keyof TimeLimits>> = {
 };
 
 /** Seconds that `command` may take; undefined: no bound. */
-export function limitOf(host: Pick<Host, "limits">, command: string): number | undefined {
+export function limitOf(host: Limited, command: string): number | undefined {
   const kind = kinds[command];
   if (kind === undefined) return undefined;
   const seconds = (host.limits ?? timeLimits())[kind];
   return Number.isFinite(seconds) ? seconds : undefined;
+}
+
+interface Releasing {
+  readonly signal: AbortSignal;
+  readonly releaseSeconds?: number;
 }
 
 const leastSeconds = 0.3;
@@ -78,7 +87,7 @@ export function releaseSecondsOf(script: string): number {
 }
 
 /** Seconds that releases have left after the signal; each command gets a little, although others have used it up. */
-export function releaseTimeLeft({ signal, releaseSeconds = 8 }: Pick<Host, "signal" | "releaseSeconds">): number {
+export function releaseTimeLeft({ signal, releaseSeconds = 8 }: Releasing): number {
   if (!signal.aborted) return Infinity;
   const reason: unknown = signal.reason;
   const since = reason instanceof Interrupted ? (performance.now() - reason.at) / 1000 : 0;

@@ -1,4 +1,5 @@
-import { type Release, releaseOf } from "./release.ts";
+import { releaseOf } from "./release.ts";
+import type { Release } from "./table.ts";
 import { compareVersions } from "./versions.ts";
 
 /** Kernel packages of an architecture: for every machine, and the small one for virtual machines only. */

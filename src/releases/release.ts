@@ -1,22 +1,5 @@
 import { distroInfo, type SeriesFiles } from "./distro-info.ts";
-import { aliases, releases } from "./table.ts";
-
-/** Who makes a release: decides its kernel packages and the script of debootstrap. */
-export type ReleaseFamily = "debian" | "ubuntu" | "devuan";
-
-/** A release of a distribution, by the versions of what it came with. */
-export interface Release {
-  readonly name: string;
-  /** Undefined: nobody here knows the name. */
-  readonly family: ReleaseFamily | undefined;
-  /** What reads a guest's filesystem: its kernel, its GRUB, and e2fsprogs, whose e2fsck runs at boot. */
-  readonly kernel: string;
-  readonly grub: string;
-  readonly e2fsprogs: string;
-  readonly apt: string;
-  /** Whether its dpkg knows the option force-unsafe-io. */
-  readonly forcesUnsafeIo: boolean;
-}
+import { aliases, type Release, type ReleaseFamily, releases } from "./table.ts";
 
 /** The release that is installed where nothing is set. */
 export const defaultSuite = "trixie";

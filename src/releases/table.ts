@@ -1,4 +1,19 @@
-import type { Release } from "./release.ts";
+/** Who makes a release: decides its kernel packages and the script of debootstrap. */
+export type ReleaseFamily = "debian" | "ubuntu" | "devuan";
+
+/** A release of a distribution, by the versions of what it came with. */
+export interface Release {
+  readonly name: string;
+  /** Undefined: nobody here knows the name. */
+  readonly family: ReleaseFamily | undefined;
+  /** What reads a guest's filesystem: its kernel, its GRUB, and e2fsprogs, whose e2fsck runs at boot. */
+  readonly kernel: string;
+  readonly grub: string;
+  readonly e2fsprogs: string;
+  readonly apt: string;
+  /** Whether its dpkg knows the option force-unsafe-io. */
+  readonly forcesUnsafeIo: boolean;
+}
 
 /** A row of a family: facts that are left out are those of the row before. */
 type Row = Partial<Omit<Release, "name" | "family">> & Pick<Release, "name">;
