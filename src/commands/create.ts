@@ -15,6 +15,7 @@ import { allAcquired } from "../host/disposal.ts";
 import { KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import type { Installation } from "../host/installation.ts";
+import { mebibytes } from "../host/size.ts";
 import { requireTools } from "../host/tools.ts";
 import { toolsFor } from "../host/tools-table.ts";
 import type { CreateRequest } from "../os-api/request.ts";
@@ -80,13 +81,9 @@ const nothing = Promise.resolve(undefined);
 function checkFits(disk: Disk, config: Config, { loader }: BootPlan, requirement: Requirement): void {
   const available = rootBytes(disk, config, { bootLoader: loader });
   if (available >= requirement.bytes) return;
-  const needed = mebibytes(disk.sizeBytes - available + requirement.bytes);
+  const needed = mebibytes(disk.sizeBytes - available + requirement.bytes, Math.ceil);
   throw new KnownError(
-    `disk ${disk.path} is too small: ${mebibytes(disk.sizeBytes)} MiB, and ${config.suite} with its packages needs at least ${needed} MiB`,
+    `disk ${disk.path} is too small: ${mebibytes(disk.sizeBytes, Math.floor)}, and ${config.suite} with its packages needs at least ${needed}`,
     { hint: "give the instance a larger disk, or install fewer packages" },
   );
-}
-
-function mebibytes(bytes: number): string {
-  return String(Math.ceil(bytes / 1_048_576));
 }

@@ -5,6 +5,7 @@ import { allAcquired, type Owned, ownedBy, ReleaseStack } from "../host/disposal
 import { hasCode, KnownError, messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { acquireLock, type Lock } from "../host/lock.ts";
+import { mebibytes } from "../host/size.ts";
 import { readBlockDevice } from "./kernel/block-device.ts";
 import { type FileKey, fileKey } from "./kernel/file-key.ts";
 import { type DiskIdentity, type NamedDisk, refuseDisksInUse } from "./in-use.ts";
@@ -200,7 +201,7 @@ async function warnOfFullFilesystem(host: Host, path: string): Promise<void> {
   if (place === undefined) return;
   const free = place.bavail * place.bsize;
   if (free >= 16 * mebibyte) return;
-  host.log.warn(`the filesystem that holds disk ${path} is full: ${(free / mebibyte).toFixed(1)} MiB left`);
+  host.log.warn(`the filesystem that holds disk ${path} is full: ${mebibytes(free, Math.floor)} left`);
 }
 
 interface Attached {

@@ -76,7 +76,7 @@ test("the cache command builds, lists, refreshes, verifies and prunes, in words 
   const [withTree, without] = listed;
   expect((withTree?.packages ?? 0) - (without?.packages ?? 0)).toBe(1);
   expect(without?.images).toHaveLength(1);
-  expect(await text("list")).toMatch(/: valid, 0 days old, \d+ MiB\n {2}debootstrap, \d+ packages with tree\n/);
+  expect(await text("list")).toMatch(/: valid, 0 days old, [\d.]+ MiB\n {2}debootstrap, \d+ packages with tree\n/);
 
   const tar = join(os.cacheDir, `${plain}.tar`);
   chmodSync(tar, 0o444);

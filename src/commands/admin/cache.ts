@@ -3,6 +3,7 @@ import type { Config } from "../../config/config.ts";
 import { loadConfig } from "../../config/load.ts";
 import { planBoot } from "../../guest/boot/plan.ts";
 import { KnownError } from "../../host/errors.ts";
+import { mebibytes } from "../../host/size.ts";
 import type { Instance } from "../../os-api/request.ts";
 import { type CachedSystem, listCaches } from "../../system-image/list.ts";
 import { type Pruned, pruneCaches } from "../../system-image/prune.ts";
@@ -155,8 +156,4 @@ function formatPruned({ expired, files, packages }: Pruned): string {
     ...(packages.length === 0 ? [] : [`removed ${String(packages.length)} packages beyond DEBS_CACHE_SIZE`]),
   ];
   return lines.length === 0 ? "nothing to remove\n" : `${lines.join("\n")}\n`;
-}
-
-function mebibytes(bytes: number): string {
-  return `${(bytes / 1_048_576).toFixed(0)} MiB`;
 }

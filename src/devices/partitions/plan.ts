@@ -1,4 +1,5 @@
 import { KnownError } from "../../host/errors.ts";
+import { mebibytes } from "../../host/size.ts";
 
 export type PartitionStyle = "msdos" | "gpt";
 
@@ -69,7 +70,7 @@ export function planPartitions(geometry: Geometry, options: PlanOptions): Partit
   const root = plan.partitions.at(-1);
   if (root === undefined || root.sectors * geometry.sectorSize < smallestRootBytes) {
     throw new KnownError(
-      `the disk of ${mebibytes(geometry.sizeBytes)} is too small for a ${options.style} table with partitions aligned to ${String(options.alignment)} sectors`,
+      `the disk of ${mebibytes(geometry.sizeBytes, Math.floor)} is too small for a ${options.style} table with partitions aligned to ${String(options.alignment)} sectors`,
       { hint: "make the disk larger, or choose PARTITION_STYLE=none" },
     );
   }
@@ -137,8 +138,4 @@ function planGpt(
 
 function roundUp(sector: number, alignment: number): number {
   return Math.ceil(sector / alignment) * alignment;
-}
-
-function mebibytes(bytes: number): string {
-  return `${String(Math.floor(bytes / mebibyte))} MiB`;
 }

@@ -1,4 +1,5 @@
 import type { Log } from "../../host/log.ts";
+import { mebibytes } from "../../host/size.ts";
 
 /** Counts bytes and shows them as the progress line of a terminal. */
 export interface Meter {
@@ -23,9 +24,4 @@ export function createMeter(log: Log, verb: string, expected?: number): Meter {
       log.progress(`${verb} ${mebibytes(bytes)}${expected === undefined ? "" : ` of about ${mebibytes(expected)}`}`);
     },
   };
-}
-
-/** Bytes in words. */
-export function mebibytes(bytes: number): string {
-  return `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
 }

@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import type { Disk } from "../../devices/disk.ts";
 import type { Partition, PartitionTable } from "../../devices/partitions/table.ts";
 import type { Extent } from "../../devices/blocks/extents.ts";
+import { mebibytes } from "../../host/size.ts";
 import { damaged } from "../format/stream-reader.ts";
 import { ImportRefusal } from "./refusal.ts";
 import { familyOf } from "../../filesystems/families.ts";
@@ -162,9 +163,8 @@ function changedIdentifiers(layout: TableLayout, table: PartitionTable): Restore
 
 /** The error for a disk that cannot hold the backup. */
 export function tooSmall(disk: Disk, needed: number): ImportRefusal {
-  const mebibytes = (bytes: number): string => String(Math.ceil(bytes / mebibyte));
   return new ImportRefusal(
-    `disk ${disk.path} is too small for this backup: it has ${mebibytes(disk.sizeBytes)} MiB, and about ${mebibytes(needed)} MiB are needed`,
+    `disk ${disk.path} is too small for this backup: it has ${mebibytes(disk.sizeBytes, Math.floor)}, and about ${mebibytes(needed, Math.ceil)} are needed`,
     { hint: "import onto a larger disk (gnt-backup import --disk N:size=...)" },
   );
 }
