@@ -1,4 +1,4 @@
-import { quoteArgv } from "../host/errors.ts";
+import { quoteAssignment } from "../host/errors.ts";
 import type { Config } from "./config.ts";
 
 // Hooks get these as separate variables.
@@ -11,6 +11,6 @@ const passed = ["SUITE", "ARCH", "PARTITION_STYLE", "EXTRA_PKGS"];
 export function hookSettings({ settings }: Pick<Config, "settings">): Readonly<Record<string, string>> {
   const assignments = Object.entries(settings)
     .filter(([name]) => !passed.includes(name))
-    .map(([name, value]) => `${name}=${value === "" ? "" : quoteArgv([value])}`);
+    .map(([name, value]) => quoteAssignment(name, value));
   return { INSTANCE_DEBOOTSTRAP_SETTINGS: assignments.join("\n") };
 }

@@ -1,3 +1,4 @@
+import { quoteAssignment } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import type { Installation } from "../host/installation.ts";
 import { maskCredentials } from "../host/log.ts";
@@ -48,7 +49,7 @@ export async function showConfig(
 /** `shown` as text for a person: a line for each setting, as in a settings file, and where it was set. */
 export function formatConfig({ settings, exported, warnings, problems }: ShownConfig): string {
   const lines = settings.map(
-    ({ name, value, origin }) => [`${name}=${quoted(value)}`, describeOrigin(origin)] as const,
+    ({ name, value, origin }) => [quoteAssignment(name, value), describeOrigin(origin)] as const,
   );
   const width = Math.min(48, Math.max(...lines.map(([assignment]) => assignment.length)));
   return [
@@ -58,8 +59,4 @@ export function formatConfig({ settings, exported, warnings, problems }: ShownCo
     ...problems.map((problem) => `# problem: ${problem}`),
     "",
   ].join("\n");
-}
-
-function quoted(value: string): string {
-  return /^[\w@%+:,./-]*$/.test(value) ? value : `'${value.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -76,6 +76,11 @@ export function quoteArgv(argv: readonly string[]): string {
     .join(" ");
 }
 
+/** `name=value` as a shell reads it; an empty value is written as nothing. */
+export function quoteAssignment(name: string, value: string): string {
+  return `${name}=${value === "" ? "" : quoteArgv([value])}`;
+}
+
 /**
  * The errors inside `error` in the order they happened: the cause first, then every failure met while cleaning up.
  * A SuppressedError (ECMAScript explicit resource management) nests them the other way round, and its own message

@@ -80,6 +80,11 @@ export function coalescing(sink: ByteSink): ByteSink {
   };
 }
 
+/** Whether writing failed because the command that reads has closed its end: it has read enough, or has ended. */
+export function isBrokenPipe(error: unknown): boolean {
+  return hasCode(error, "EPIPE", "ECONNRESET", "ERR_STREAM_DESTROYED");
+}
+
 function explained(sink: ByteSink): ByteSink {
   const explaining = async (work: () => Promise<void>): Promise<void> => {
     try {

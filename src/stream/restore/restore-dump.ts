@@ -11,7 +11,7 @@ import { confinedRoot, startConfined, type Target } from "../../host/confined.ts
 import { ReleaseStack } from "../../host/disposal.ts";
 import type { Host } from "../../host/host.ts";
 import { openRoot } from "../../host/rooted-files.ts";
-import { coalescing, streamSink } from "../pipe/byte-sink.ts";
+import { coalescing, isBrokenPipe, streamSink } from "../pipe/byte-sink.ts";
 import { createDumpScanner } from "../format/dump-scanner.ts";
 import { beginImport, markUnfinishedImport } from "../format/import-mark.ts";
 import { mountRestored } from "./mount-restored.ts";
@@ -122,12 +122,6 @@ async function passUntilClosed(write: Promise<void>): Promise<void> {
   try {
     await write;
   } catch (error) {
-    if (!(
-      error instanceof Error &&
-      "code" in error &&
-      ["EPIPE", "ECONNRESET", "ERR_STREAM_DESTROYED"].includes(String(error.code))
-    )) {
-      throw error;
-    }
+    if (!isBrokenPipe(error)) throw error;
   }
 }

@@ -1,7 +1,7 @@
 import { startConfined, type Target } from "../../host/confined.ts";
 import type { Host } from "../../host/host.ts";
 import { endMarker } from "../format/checksum.ts";
-import { coalescing, streamSink } from "../pipe/byte-sink.ts";
+import { coalescing, isBrokenPipe, streamSink } from "../pipe/byte-sink.ts";
 import { treeName } from "../format/member-names.ts";
 import { damaged, printable, type ReceivedMember, type StreamReader } from "../format/stream-reader.ts";
 import type { TarMember } from "../format/tar-scanner.ts";
@@ -76,12 +76,4 @@ function requireInside({ name, linkName, type }: TarMember): void {
 
 function isInside(name: string): boolean {
   return !name.includes("\0") && !name.split("/").includes("..");
-}
-
-function isBrokenPipe(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    "code" in error &&
-    ["EPIPE", "ECONNRESET", "ERR_STREAM_DESTROYED"].includes(String(error.code))
-  );
 }
