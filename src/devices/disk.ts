@@ -29,10 +29,6 @@ export interface Disk {
 export interface AttachOptions {
   /** For a disk that is only read: it may be a read-only snapshot, and is not synced in the end. */
   readonly readOnly?: boolean;
-  /** Skips the in-use check: for a reader that can live with a disk that others write to. The lock is taken all the same. */
-  readonly allowInUse?: boolean;
-  /** Sector size of the loop device on a file; default 512. */
-  readonly sectorSize?: number;
   /** Seconds to wait for another of our runs on this disk; default 2. */
   readonly waitSeconds?: number;
 }
@@ -56,7 +52,7 @@ export async function attachDisks<const T extends readonly string[]>(
   const found = await allAcquired(paths.map((path) => findDisk(host, path, options)));
   await using locks = new ReleaseStack();
   for (const { lock } of found) locks.use(lock);
-  if (options.allowInUse !== true) await refuseDisksInUse(host, found);
+  await refuseDisksInUse(host, found);
   const disks = await allAcquired(found.map((disk) => takeDisk(host, disk, options)));
   return disks as { -readonly [K in keyof T]: Disk & Owned };
 }
@@ -173,7 +169,9 @@ async function attachFile(host: Host, path: string, options: AttachOptions): Pro
   const key = fileKey(path);
   releases.defer(() => requireStillThere(path, key));
   releases.defer(() => warnOfFullFilesystem(host, path));
-  const { device } = releases.use(await attachLoop(host, path, { offset: 0, sizeLimit: 0, ...options }));
+  const { device } = releases.use(
+    await attachLoop(host, path, { offset: 0, sizeLimit: 0, readOnly: options.readOnly ?? false }),
+  );
   // What programs wrote to the loop device itself, as a boot loader, goes to the file before the file is synced.
   releases.defer(async () => {
     if (options.readOnly !== true && !host.signal.aborted) await syncFile(device);

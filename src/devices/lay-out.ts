@@ -12,7 +12,7 @@ import {
   type TableIdentifiers,
   writePartitionTable,
 } from "./partitions/table.ts";
-import { discardDevice, signatureBytes, wipeSignatures } from "./blocks/wipe.ts";
+import { signatureBytes, wipeSignatures } from "./blocks/wipe.ts";
 
 /** How a disk is to be partitioned: settings of the same names. */
 export interface Layout {
@@ -25,10 +25,7 @@ export interface Layout {
 export interface LayoutOptions {
   /** A boot loader that will need room before the first partition. */
   readonly bootLoader?: PlanOptions["bootLoader"];
-  readonly espBytes?: number | undefined;
   readonly identifiers?: TableIdentifiers | undefined;
-  /** Discards the disk's old content first, for a filesystem that is not made by mkfs (which does it by itself). */
-  readonly discard?: boolean;
 }
 
 /** The block device for the guest's root filesystem. */
@@ -53,9 +50,8 @@ export async function layOutDisk(
 ): Promise<RootDevice & Owned> {
   if (disk.readOnly) throw new KnownError(`disk ${disk.path} is attached read-only and cannot be laid out`);
   const planned = planOf(disk, layout, options);
-  if (planned === undefined) return await layOutWhole(host, disk, options);
+  if (planned === undefined) return await layOutWhole(disk);
   const mapper = await chooseMapper(host, layout.partitionMapper);
-  if (options.discard === true) await discardDevice(host, disk.device);
   await wipeSignatures(disk.device, disk.sizeBytes, Math.min(2 * signatureBytes, planned.rootStart));
   const table = await writePartitionTable(host, disk, {
     ...planOptions(layout, options),
@@ -96,8 +92,7 @@ export async function openLayout(
   return ownedBy({ device: mapped.device, disk, sizeBytes, table, partition }, mapped);
 }
 
-async function layOutWhole(host: Host, disk: Disk, options: LayoutOptions): Promise<RootDevice & Owned> {
-  if (options.discard === true) await discardDevice(host, disk.device);
+async function layOutWhole(disk: Disk): Promise<RootDevice & Owned> {
   await wipeSignatures(disk.device, disk.sizeBytes);
   return wholeDisk(disk);
 }
@@ -128,7 +123,7 @@ function planOptions(
   options: LayoutOptions,
 ): PlanOptions {
   const style = partitionStyle === "gpt" ? "gpt" : "msdos";
-  return { style, alignment: partitionAlignment, bootLoader: options.bootLoader, espBytes: options.espBytes };
+  return { style, alignment: partitionAlignment, bootLoader: options.bootLoader };
 }
 
 async function disposeOnError(owned: Owned, work: () => Promise<void>): Promise<void> {

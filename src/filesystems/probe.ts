@@ -7,8 +7,6 @@ export interface Probe {
   readonly type: string;
   readonly uuid: string | undefined;
   readonly label: string | undefined;
-  /** blkid's class of it: `filesystem`, `raid`, `crypto`, `other`. */
-  readonly usage: string | undefined;
 }
 
 /**
@@ -33,7 +31,7 @@ export function parseProbe(text: string): Probe | undefined {
   );
   const type = values.get("TYPE");
   if (type === undefined) return undefined;
-  return { type, uuid: values.get("UUID"), label: values.get("LABEL"), usage: values.get("USAGE") };
+  return { type, uuid: values.get("UUID"), label: values.get("LABEL") };
 }
 
 /** Inspects a filesystem of a type as blkid(8) names it; undefined for those that are not taken as a tree. */

@@ -13,7 +13,6 @@ export interface Phase {
  * and stdout may be a backup. On a terminal a progress line is kept below the last line.
  */
 export interface Log {
-  readonly verbose: boolean;
   /** From now on debug lines are shown: a setting asks for them. */
   setVerbose(): void;
   readonly phases: readonly Phase[];
@@ -63,9 +62,6 @@ export function createLog(options: LogOptions = {}): Log {
     write(`${level}: ${printableLines(maskCredentials(message), mostLines)}\n`);
   };
   return {
-    get verbose() {
-      return verbose;
-    },
     setVerbose() {
       verbose = true;
     },

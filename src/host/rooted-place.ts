@@ -29,7 +29,6 @@ export interface GuestStat {
   readonly uid: number;
   readonly gid: number;
   readonly size: number;
-  readonly links: number;
 }
 
 export interface WriteOptions {
@@ -108,7 +107,6 @@ export function statPlace(place: Place): GuestStat | undefined {
     uid: stat.uid,
     gid: stat.gid,
     size: stat.size,
-    links: stat.nlink,
   };
 }
 

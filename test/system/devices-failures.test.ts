@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { attachDisk } from "../../src/devices/disk.ts";
@@ -21,7 +21,7 @@ const msdos = { partitionStyle: "msdos", partitionAlignment: 2048, partitionMapp
 
 async function install(host: Host, path: string, atEnd: () => void = () => undefined): Promise<void> {
   await using disk = await attachDisk(host, path);
-  await using root = await layOutDisk(host, disk, msdos, { discard: true });
+  await using root = await layOutDisk(host, disk, msdos);
   await makeFilesystem(host, root.device, { type: "ext4", suite: "trixie" });
   await using _ = await mountFilesystem(host, root.device, { type: "ext4" });
   atEnd();
@@ -55,13 +55,6 @@ for (const [step, [command, script]] of Object.entries(drill)) {
   });
 }
 
-test("a failing discard is no failure", async () => {
-  const host = leakCheckedHost();
-  const path = diskFile(join(host.directory, "disk"), 64);
-  await install({ ...host, path: fakeCommands({ blkdiscard: fails }).path }, path);
-  expect(host.logged()).toMatch(/cannot be discarded/);
-});
-
 test("parts that the device refuses to discard are left, those to be zeros are zeros", async () => {
   const host = leakCheckedHost();
   const path = diskFile(join(host.directory, "disk"), 16);
@@ -92,17 +85,6 @@ test("zeros that cannot be written are an error that names the device", async ()
   const faulty = { ...host, path: fakeCommands({ blkdiscard: "echo 'it broke' >&2; exit 3" }).path };
   const emptying = emptyRanges(faulty, loop.device, { zeros: [[0, 4096]], discarded: [[8192, 4096]] });
   await expect(emptying).rejects.toThrow(`cannot write zeros to ${loop.device}: it broke`);
-});
-
-test("discarding frees what a previous tenant had written", async () => {
-  const host = leakCheckedHost();
-  const path = diskFile(join(host.directory, "disk"), 64);
-  sh('dd if=/dev/urandom of="$1" bs=1M count=64 conv=notrunc status=none', path);
-  {
-    await using disk = await attachDisk(host, path);
-    await using _ = await layOutDisk(host, disk, msdos, { discard: true });
-  }
-  expect(statSync(path).blocks * 512).toBeLessThan(16 * 1024 * 1024);
 });
 
 test("a signal ends the run, and all that was held is released", async () => {

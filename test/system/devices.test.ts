@@ -188,7 +188,6 @@ describe("partition tables", () => {
       expect(await probeFilesystem(host, root?.device ?? "")).toMatchObject({
         type: "ext4",
         uuid,
-        usage: "filesystem",
       });
     }
   });

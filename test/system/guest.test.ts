@@ -206,7 +206,6 @@ function testHostOfSuite(directory: string): Parameters<typeof configureGuest>[0
     path: "/usr/sbin:/usr/bin:/sbin:/bin",
     runDir: `${directory}.run`,
     log: {
-      verbose: false,
       setVerbose: () => undefined,
       conclude: () => undefined,
       concluded: () => undefined,

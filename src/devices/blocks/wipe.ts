@@ -36,25 +36,6 @@ async function writeZeros(file: FileHandle, start: number, end: number): Promise
   }
 }
 
-/**
- * Discards all content of a device (TRIM, or a hole in the file below a loop device). Returns false where the device
- * cannot: the old content is still there then.
- */
-export async function discardDevice(host: Host, device: string): Promise<boolean> {
-  if (readBlockDevice(device).discardMaxBytes === 0) return false;
-  try {
-    // Not --force: it would give up O_EXCL, by which another run knows that the disk is still being discarded when this
-    // one was killed (the ioctl outlasts us). Without a terminal it asks no question about signatures.
-    await run(host, ["blkdiscard", device]);
-    return true;
-  } catch (error) {
-    if (!(error instanceof CommandError)) throw error;
-    // What a device announces it may still refuse; mkfs goes on as well.
-    host.log.debug(`${device} cannot be discarded: ${error.message}`);
-    return false;
-  }
-}
-
 /** A part of a device, in bytes. */
 export type ByteRange = readonly [offset: number, bytes: number];
 
@@ -65,8 +46,8 @@ export interface Emptying {
 }
 
 /**
- * Fills parts of a device with zeros, without sending them where it can make zeros itself, then discards others as
- * {@link discardDevice} does. Throws KnownError when it cannot be written; a device that discards nothing is left as it is.
+ * Fills parts of a device with zeros, without sending them where it can make zeros itself, then discards others (TRIM,
+ * or a hole in the file below a loop device). Throws KnownError when it cannot be written; a device that discards nothing is left as it is.
  */
 export async function emptyRanges(host: Host, device: string, { zeros, discarded }: Emptying): Promise<void> {
   const canDiscard = readBlockDevice(device).discardMaxBytes > 0;
@@ -100,7 +81,8 @@ type Task = readonly [option: "" | "--zeroout", ...ByteRange];
 const refused = 3;
 
 // A process of ours for each would cost more than the work. The one that is under way when we are killed outlasts us in
-// any case; the shell, which would begin the next, does not. No --force, as above.
+// any case; the shell, which would begin the next, does not. No --force: it would
+// give up O_EXCL, by which another run knows that the disk is still being discarded when this one was killed.
 const eachTask = `device=$1; shift
 while [ $# != 0 ]; do
   blkdiscard $1 --offset "$2" --length "$3" "$device" || { [ -n "$1" ] && exit 1; exit ${String(refused)}; }

@@ -13,8 +13,6 @@ export interface PlanOptions {
   readonly style: PartitionStyle;
   /** Sectors of the disk at whose multiples partitions start. */
   readonly alignment: number;
-  /** Size of the EFI system partition; default 64 MiB. */
-  readonly espBytes?: number | undefined;
   /** A boot loader that will be written to the disk. */
   readonly bootLoader?: "none" | "grub" | "extlinux" | undefined;
 }
@@ -48,7 +46,7 @@ export const partitionTypes = {
 
 const mebibyte = 1024 * 1024;
 const biosBootBytes = mebibyte;
-const defaultEspBytes = 64 * mebibyte;
+const espBytes = 64 * mebibyte;
 const smallestRootBytes = 16 * mebibyte;
 /** GRUB's core image with the modules for any of our filesystems, behind the boot sector. */
 const grubGapBytes = 144 * 1024 + 512;
@@ -99,10 +97,7 @@ function planMsdos({ sizeBytes, sectorSize }: Geometry, { alignment, bootLoader 
   return { partitions: [root], firstUsable: 1, truncated: usableEnd < end };
 }
 
-function planGpt(
-  { sizeBytes, sectorSize }: Geometry,
-  { alignment, espBytes = defaultEspBytes }: PlanOptions,
-): PartitionPlan {
+function planGpt({ sizeBytes, sectorSize }: Geometry, { alignment }: PlanOptions): PartitionPlan {
   // 128 entries of 128 bytes; behind the protective MBR and the header, and mirrored at the end of the disk.
   const entrySectors = Math.ceil((128 * 128) / sectorSize);
   const firstUsable = 2 + entrySectors;

@@ -6,7 +6,6 @@ test("blkid's answer is parsed with its escapes", () => {
     type: "ext4",
     uuid: "1-2",
     label: "a b=c",
-    usage: "filesystem",
   });
   expect(parseProbe("PTTYPE=dos\n")).toBeUndefined();
 });

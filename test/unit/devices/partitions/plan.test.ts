@@ -99,10 +99,7 @@ test.each([
   );
 });
 
-test("the EFI system partition has the size given", () => {
-  const plan = planPartitions(
-    { sizeBytes: gib, sectorSize: 512 },
-    { style: "gpt", alignment: 2048, espBytes: 100 * 1024 ** 2 },
-  );
-  expect(plan.partitions[1]?.sectors).toBe(204800);
+test("the EFI system partition has 64 MiB", () => {
+  const plan = planPartitions({ sizeBytes: gib, sectorSize: 512 }, { style: "gpt", alignment: 2048 });
+  expect(plan.partitions[1]?.sectors).toBe(131072);
 });
