@@ -25,7 +25,7 @@ import { expectedRequirement } from "../system-image/expected-requirement.ts";
 import { toolsForCreate } from "./disk-tools.ts";
 import { say } from "./summary.ts";
 
-/** What create was asked for, and the settings it goes by. */
+/** The request to create, and the settings in force. */
 interface Order {
   readonly request: CreateRequest;
   readonly config: Config;
@@ -40,7 +40,7 @@ export async function create(host: Host, request: CreateRequest, config: Config,
   requireTools(host, [...toolsForCreate(config, request), ...toolsFor("hostKeys")]);
   const boot = planBoot(config, request.instance);
   const origin = await install(host, { request, config, osDir: place.osDir }, boot);
-  // A signal cuts the release short: nobody knows whether all was written.
+  // A signal cuts the release short, so we cannot tell whether everything was written.
   host.signal.throwIfAborted();
   say(host.log, `created ${request.instance.name}`, [
     `${config.suite} ${config.arch} from ${origin}`,
@@ -77,7 +77,7 @@ async function install(host: Host, { request, config, osDir }: Order, boot: Boot
 
 const nothing = Promise.resolve(undefined);
 
-/** Throws KnownError when the root filesystem would not hold the system. Nothing was written so far. */
+/** Throws KnownError when the root filesystem is too small for the system. Nothing was written before. */
 function checkFits(disk: Disk, config: Config, { loader }: BootPlan, requirement: Requirement): void {
   const available = rootBytes(disk, config, { bootLoader: loader });
   if (available >= requirement.bytes) return;

@@ -28,7 +28,7 @@ export interface ExportOutput {
 
 /**
  * Writes a backup of one disk to stdout: a stream of version 1 (docs/export-format.md) or of dump(8). The disk is only
- * read, but for the journal of a snapshot. Throws for whatever keeps the backup from being complete.
+ * read, except that the journal of a snapshot is replayed. Throws when anything keeps the backup from being complete.
  */
 export async function exportDisk(
   host: Host,
@@ -59,7 +59,7 @@ function toolsForExport({ exportFormat, exportCompression }: Config): readonly T
 // scripts/head.sh says so: to node a closed stdout looks like /dev/null.
 function requireOutput({ environment }: ExportRequest): void {
   if (environment["STDOUT_IS_CLOSED"] !== undefined)
-    throw new KnownError("stdout is closed: there is nowhere to put the backup");
+    throw new KnownError("stdout is closed, so the backup has nowhere to go");
 }
 
 async function exportStream(
@@ -88,7 +88,7 @@ async function prepare(host: Host, request: ExportRequest, disk: Disk, content: 
     case "swap":
       return prepareSwap(disk, content);
     case "raw":
-      host.log.warn(`disk ${request.disk} is taken as raw blocks: ${content.reason}`);
+      host.log.warn(`disk ${request.disk} is exported as raw blocks: ${content.reason}`);
       return prepareRaw(disk, content);
   }
 }
@@ -124,7 +124,7 @@ async function exportDump(host: Host, request: ExportRequest, content: DiskConte
   say(host.log, nameOf(request), ["by dump", mebibytes(written)]);
 }
 
-/** A device that is none of the instance's disks and can be written: an LVM snapshot as Ganeti makes it. */
+/** Whether the device is writable and not one of the instance's disks: an LVM snapshot as Ganeti makes it. */
 function isWritableSnapshot({ disk, instance, apiVersion }: ExportRequest): boolean {
   if (apiVersion === 5) return false;
   const paths = instance.disks.flatMap(({ path }) => path ?? []);

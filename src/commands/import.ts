@@ -28,8 +28,8 @@ export interface ImportInput {
 
 /**
  * Restores a disk from the backup on stdin: a stream of version 1 (docs/export-format.md), plain or compressed, or one
- * of dump(8). What can be refused is refused before the disk is touched; after that, a failure leaves a disk that holds
- * no filesystem, no table and no boot signature, and says so (see markFailedImport).
+ * of dump(8). Whatever can be checked is checked before the disk is touched. A later failure leaves a disk without a
+ * filesystem, a table and a boot signature, and reports that (see markFailedImport).
  */
 export async function importDisk(
   host: Host,
@@ -54,7 +54,7 @@ export async function importDisk(
   }
 }
 
-/** What import works with. */
+/** Everything that import works with. */
 interface Restoration {
   readonly host: Host;
   readonly request: ImportRequest;
@@ -107,7 +107,7 @@ async function importDump(restoration: Restoration, stream: Input): Promise<stri
   return `a dump, onto ${config.filesystem} (partition style ${config.partitionStyle})`;
 }
 
-// What a guest knows of its disks and cannot find any more is rewritten while it is still mounted.
+// The guest's references to devices that have changed are rewritten while the guest is still mounted.
 async function complete({ host, disks }: Restoration, restored: RestoredGuest): Promise<void> {
   const swap = await makeRequestedSwap(host, disks, restored.guest);
   const devices = { ...restored.devices, ...(swap === undefined ? {} : { swap }) };
@@ -115,22 +115,25 @@ async function complete({ host, disks }: Restoration, restored: RestoredGuest): 
   await restored.finish();
 }
 
-// Layout and filesystem are the backup's, and settings are for new guests: whoever set them on purpose is told.
+// Layout and filesystem come from the backup, because these settings are for new guests. A warning tells an
+// administrator who set them on purpose.
 function reportDifferences({ host, request, config }: Restoration, manifest: Manifest): void {
   const { layout, filesystem, disk } = manifest;
   const isChosen = (setting: string): boolean => (config.origins[setting]?.kind ?? "default") !== "default";
   if (disk.index !== request.diskIndex) {
-    host.log.warn(`the backup is of disk ${String(disk.index)}, and goes to disk ${String(request.diskIndex)}`);
+    host.log.warn(
+      `the backup is of disk ${String(disk.index)}, but it is restored to disk ${String(request.diskIndex)}`,
+    );
   }
   if (layout !== undefined && layout.style !== config.partitionStyle && isChosen("PARTITION_STYLE")) {
-    host.log.warn(`PARTITION_STYLE=${config.partitionStyle} does not apply: the backup's is ${layout.style}`);
+    host.log.warn(`PARTITION_STYLE=${config.partitionStyle} does not apply: the backup has ${layout.style}`);
   }
   if (filesystem !== undefined && filesystem.type !== config.filesystem && isChosen("OSP_FILESYSTEM")) {
-    host.log.warn(`filesystem=${config.filesystem} does not apply: the backup's is ${filesystem.type}`);
+    host.log.warn(`filesystem=${config.filesystem} does not apply: the backup has ${filesystem.type}`);
   }
 }
 
-// With the UUID or label that the guest's fstab has for it: the initramfs' resume still fits then.
+// The swap gets the UUID or label that the guest's fstab has for it, so that the initramfs can still resume from it.
 async function makeRequestedSwap(
   host: Host,
   { swap }: DiskSet,

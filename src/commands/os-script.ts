@@ -15,7 +15,7 @@ import { verify } from "./verify.ts";
 
 type DiskRequest = Exclude<OsRequest, VerifyRequest>;
 
-/** What an executable that works on a disk has at hand. */
+/** Everything that an executable needs to work on a disk. */
 interface DiskTask<A> {
   readonly host: Host;
   readonly request: Extract<DiskRequest, { readonly action: A }>;
@@ -36,7 +36,7 @@ export async function runDiskScript<A extends DiskRequest["action"]>(
     openRunDirectory(host);
     if (!hasPrivateMounts())
       host.log.warn("running without a mount namespace of its own: a SIGKILL could leave mounts");
-    // Not at once: what a recovery says must not come after the reason why the run failed.
+    // Not started in parallel: the messages of a recovery must not come after the reason why the run failed.
     await recoverDeadRuns(host);
     const config = await loadConfig(host, request, installation);
     if (config.debugLog) host.log.setVerbose();

@@ -18,19 +18,19 @@ import { refuseHiddenTree, refuseMarkedDisk, refuseUnfinished } from "../stream/
 import { say } from "./summary.ts";
 
 /**
- * Gives the guest on a disk its new name, after Ganeti has renamed the instance: what is the administrator's is left
- * and said. The guest has run, so its tree is hostile: nothing of it is executed, no edit leaves it. Throws KnownError;
- * for Ganeti that is only a warning, so each message must make sense by itself.
+ * Gives the guest on a disk its new name, after Ganeti has renamed the instance. Files that an administrator changed
+ * are left alone and reported. The guest has run, so its tree is hostile: nothing of it is executed, and no edit leaves
+ * it. Throws KnownError. Ganeti shows that as a warning only, so each message must make sense by itself.
  */
 export async function rename(host: Host, request: RenameRequest, config: Config): Promise<void> {
   requireTools(host, toolsFor("always", "disk", "partitions"));
   const names = { oldName: request.oldName, newName: request.instance.name };
   const addresses = request.instance.nics.flatMap(({ ip }) => ip ?? []);
   await using disk = await attachDisk(host, request.disk);
-  // Ganeti renames after every import, also after one that failed, which it takes for a warning.
+  // Ganeti renames after every import. It treats a failed import as a warning, so it renames then, too.
   await refuseMarkedDisk(disk, "rename");
   await using root = await openLayout(host, disk, config);
-  if (root === undefined) throw noRoot(disk, "its partition table has no root partition that can be recognised");
+  if (root === undefined) throw noRoot(disk, "its partition table has no recognisable root partition");
   const type = await rootFilesystem(host, disk, root.device);
   await using guest = await mountFilesystem(host, root.device, { type, guestControlled: true });
   await refuseHiddenTree(disk.path, "rename", guest.path);
@@ -40,7 +40,7 @@ export async function rename(host: Host, request: RenameRequest, config: Config)
   await report(host, files, names, renaming);
 }
 
-// No other driver of the node's kernel is let loose on a guest's disk.
+// The node's kernel must not use any other driver on a guest's disk.
 async function rootFilesystem(host: Host, disk: Disk, device: string): Promise<FilesystemType> {
   const probe = await probeFilesystem(host, device);
   if (probe !== undefined) refuseUnfinished(disk.path, "rename", probe);
@@ -50,7 +50,7 @@ async function rootFilesystem(host: Host, disk: Disk, device: string): Promise<F
 
 function noRoot({ path }: Disk, why: string): KnownError {
   return new KnownError(`cannot rename the guest on ${path}: ${why}`, {
-    hint: "change the name inside the guest when it runs",
+    hint: "change the name inside the running guest",
   });
 }
 
@@ -61,7 +61,7 @@ async function report(host: Host, files: RootedFiles, names: NameChange, renamin
   for (const sentence of renaming.left) host.log.warn(`left to the administrator: ${sentence}`);
   if (oldName !== newName || renaming.addresses.length > 0) await reportMentions(host, files, names, renaming);
   say(host.log, `renamed ${oldName} to ${newName}`, [
-    paths.length === 0 ? "nothing had to be changed" : `changed ${paths.join(", ")}`,
+    paths.length === 0 ? "no file needed a change" : `changed ${paths.join(", ")}`,
   ]);
 }
 

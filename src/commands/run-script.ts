@@ -10,23 +10,23 @@ import { releaseSecondsOf } from "../host/time-limits.ts";
 import { answer } from "../host/standard-output.ts";
 import { HelpRequested } from "../os-api/parse.ts";
 
-/** What an executable has to do its work. */
+/** Everything that an executable needs for its work. */
 export interface ScriptRun {
   readonly host: Host;
   readonly installation: Installation;
   readonly environment: Readonly<Record<string, string>>;
   /** Without node and the executable's own name. */
   readonly argv: readonly string[];
-  /** Says what it turned out to be about, as `create of web1`, for the report of a failure. */
+  /** Sets the words for the task, for example `create of web1`, in the report of a failure. */
   readonly describe: (task: string) => void;
 }
 
 /**
- * Runs one executable to its end and sets the exit status: 0, 2 for a wrong call, 128+n after a signal, else 1. All it
- * has to say goes to stderr, but for the help text and the admin command's answers.
+ * Runs one executable to its end and sets the exit status: 0, 2 for a wrong call, 128+n after a signal, otherwise 1.
+ * All output goes to stderr, except the help text and the admin command's answers.
  */
 export async function runScript(name: string, script: (run: ScriptRun) => Promise<void>): Promise<void> {
-  // Ganeti starts us with 077 or 022; what we write must not depend on it.
+  // Ganeti starts us with umask 077 or 022. The modes of our files must not depend on it.
   process.umask(0o022);
   using signals = catchSignals();
   const environment = definedOnly(process.env);
@@ -47,7 +47,7 @@ export async function runScript(name: string, script: (run: ScriptRun) => Promis
   };
   try {
     await script({ host, installation: place, environment, argv: process.argv.slice(2), describe });
-    // What comes while everything is released stops nothing, but the last checks may not have been made.
+    // A signal during the releases stops none of them, but the last checks may be missing.
     host.signal.throwIfAborted();
     host.log.concluded();
     end(0);

@@ -9,8 +9,8 @@ import type { VerifyRequest } from "../os-api/request.ts";
 import { osParameters, variableOfParameter } from "../settings/settings.ts";
 
 /**
- * Checks the OS parameters (OSP_*) of an instance. Ganeti asks one node for all, so nothing of this node counts, and the
- * settings files are not read. Throws KnownError with all problems; secret values are never shown.
+ * Checks the OS parameters (OSP_*) of an instance. Ganeti asks one node on behalf of all, so the settings files of this
+ * node do not count and are not read. Throws KnownError with all problems. Secret values are never shown.
  */
 export async function verify(
   host: Host,
@@ -20,12 +20,12 @@ export async function verify(
   const variables = Object.entries(request.osParameters).map(([name, value]) => [`OSP_${name}`, value] as const);
   const { problems } = await checkValues(givenValues(givenParameters(Object.fromEntries(variables), request.action)));
   for (const name of await undeclared(request, installation)) {
-    host.log.warn(`OS parameter ${name} is not in parameters.list: nothing reads it but hooks`);
+    host.log.warn(`OS parameter ${name} is not in parameters.list: only hooks read it`);
   }
   if (problems.length > 0) throw new KnownError(problems.join("\n"));
 }
 
-// An administrator may declare further parameters, for hooks; Ganeti itself passes on declared ones only.
+// An administrator may declare further parameters for hooks. Ganeti passes on declared ones only.
 async function undeclared(request: VerifyRequest, { osDir }: Pick<Installation, "osDir">): Promise<readonly string[]> {
   const list = await readFile(join(osDir, "parameters.list"), "utf8").catch(() => "");
   const declared = list.split("\n").map((line) => variableOfParameter(line.split(/\s/)[0] ?? ""));

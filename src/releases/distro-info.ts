@@ -15,8 +15,8 @@ const installed: SeriesFiles = {
 };
 
 /**
- * Looks a series up in distro-info-data, which knows releases that are younger than this program (deb: distro-info-data;
- * its columns: version,codename,series,created,release,eol,...). Undefined where no file has it.
+ * Looks a series up in distro-info-data, which knows releases that are younger than this program (deb:
+ * distro-info-data; its columns: version,codename,series,created,release,eol,...). Undefined where no file has it.
  */
 export function distroInfo(series: string, files: SeriesFiles = installed): KnownSeries | undefined {
   for (const family of ["debian", "ubuntu"] as const) {
@@ -33,7 +33,7 @@ function seriesIn(file: string): readonly string[] {
   return column < 0 ? [] : lines.flatMap((line) => line.split(",")[column] ?? []);
 }
 
-// Only a help: without the package, or with a file that cannot be read, the table has to do.
+// The package is optional: without it, or with an unreadable file, only the table counts.
 function read(file: string): string {
   try {
     return readFileSync(file, "utf8");

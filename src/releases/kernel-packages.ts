@@ -2,7 +2,7 @@ import { releaseOf } from "./release.ts";
 import type { Release } from "./table.ts";
 import { compareVersions } from "./versions.ts";
 
-/** Kernel packages of an architecture: for every machine, and the small one for virtual machines only. */
+/** Kernel packages of an architecture: one for every machine, and a small one for virtual machines only. */
 export interface KernelPackages {
   readonly generic: string;
   readonly virtual?: string;

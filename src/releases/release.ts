@@ -1,10 +1,10 @@
 import { distroInfo, type SeriesFiles } from "./distro-info.ts";
 import { aliases, type Release, type ReleaseFamily, releases } from "./table.ts";
 
-/** The release that is installed where nothing is set. */
+/** The release that is installed by default. */
 export const defaultSuite = "trixie";
 
-/** A name that nobody knows counts as this Debian: what it can read, everything since can. */
+/** An unknown name counts as this Debian, because all later releases can read what this one can read. */
 const cautious = "bullseye";
 
 /**
@@ -20,7 +20,7 @@ export function releaseOf(suite: string, files?: SeriesFiles): Release {
   const like = earlier?.series.map(inTable).findLast((release) => release !== undefined);
   if (earlier !== undefined && like !== undefined) return { ...like, name, family: earlier.family };
   const fallback = inTable(cautious);
-  if (fallback === undefined) throw new Error("the table of releases lacks its own default");
+  if (fallback === undefined) throw new Error("the table of releases does not have the default release");
   return { ...fallback, name, family: undefined };
 }
 

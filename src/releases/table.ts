@@ -15,7 +15,7 @@ export interface Release {
   readonly forcesUnsafeIo: boolean;
 }
 
-/** A row of a family: facts that are left out are those of the row before. */
+/** A row of a family. An absent fact is the same as in the row before. */
 type Row = Partial<Omit<Release, "name" | "family">> & Pick<Release, "name">;
 
 // The versions each release came with, from packages.debian.org, archive.debian.org and packages.ubuntu.com; the oldest
@@ -56,7 +56,7 @@ const ubuntuRows: readonly Row[] = [
   { name: "resolute" },
 ];
 
-// Interim releases of Ubuntu: what the one before them reads, they read.
+// Interim releases of Ubuntu: each can read everything that the release before it can read.
 const interim: Readonly<Record<string, readonly string[]>> = {
   lucid: ["maverick", "natty", "oneiric"],
   precise: ["quantal", "raring", "saucy"],
@@ -68,7 +68,7 @@ const interim: Readonly<Record<string, readonly string[]>> = {
   noble: ["oracular"],
 };
 
-/** Names by which a release goes too. Devuan's are beside the Debian they are made from. */
+/** Other names of releases. Each of Devuan's releases stands beside the Debian release that it is made from. */
 export const aliases: Readonly<Record<string, string>> = {
   oldoldstable: "bullseye",
   oldstable: "bookworm",
@@ -87,7 +87,7 @@ const devuanFrom: Readonly<Record<string, string>> = {
   ceres: "forky",
 };
 
-/** Every release that is known, by name. */
+/** All known releases, by name. */
 export const releases: ReadonlyMap<string, Release> = new Map(
   [...debian(), ...ubuntu(), ...devuan()].map((release) => [release.name, release]),
 );

@@ -1,4 +1,7 @@
-/** Compares versions such as `6.12` and `2.02~beta2`, number by number; `~` sorts before the release. Negative, 0 or positive. */
+/**
+ * Compares versions such as `6.12` and `2.02~beta2`, number by number; `~` sorts before the release. Negative, 0 or
+ * positive.
+ */
 export function compareVersions(left: string, right: string): number {
   const [a, b] = [numbersOf(left), numbersOf(right)];
   for (let index = 0; index < Math.max(a.length, b.length); index++) {
@@ -8,7 +11,7 @@ export function compareVersions(left: string, right: string): number {
   return 0;
 }
 
-// beta2 of 2.02 is 2.01 and a bit: one number back, then counting.
+// 2.02~beta2 counts as 2.01 and a second version after it: the last number goes back by one, then the beta's follows.
 function numbersOf(version: string): readonly number[] {
   const [release = "", preview] = version.split("~");
   const numbers = release.split(".").map(Number);

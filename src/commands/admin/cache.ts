@@ -18,7 +18,7 @@ interface BuildOptions extends JsonOption {
   readonly hypervisor?: string;
 }
 
-/** What `cache build` did for one variant; `variant` undefined: the settings without one. */
+/** The result of `cache build` for one variant; `variant` is undefined for the settings without one. */
 interface Built {
   readonly variant: string | undefined;
   readonly name: string;
@@ -30,30 +30,32 @@ export function registerCacheCommands(program: Command, context: AdminContext): 
   const cache = program.command("cache").description("the bootstrapped systems kept on this node");
   cache
     .command("list")
-    .description("shows what is kept: its age, size, packages, origin and images")
+    .description("lists the kept systems with their age, size, packages, origin and images")
     .option(...jsonOption)
     .action((options: JsonOption) => list(context, options));
   cache
     .command("build [variant...]")
-    .description("bootstraps what is not kept yet, for the variants named or for the settings without one")
-    .option("--force", "also what is kept already")
+    .description("bootstraps the systems that are not kept yet, for the named variants or for the settings without one")
+    .option("--force", "also build systems that are kept already")
     .option("--hypervisor <name>", "for instances of this hypervisor, where the boot loader or kernel depends on it")
     .option(...jsonOption)
     .action((variants: readonly string[], options: BuildOptions) => build(context, variants, options));
   cache
     .command("refresh")
-    .description("renews what will soon be older than CLEAN_CACHE days; what has no newer packages gets a new date")
-    .option("--all", "whatever its age")
+    .description(
+      "renews systems that will soon be older than CLEAN_CACHE days; one without newer packages gets a new date",
+    )
+    .option("--all", "systems of any age")
     .option(...jsonOption)
     .action((options: JsonOption & { readonly all?: boolean }) => refresh(context, options));
   cache
     .command("verify")
-    .description("reads everything and compares checksums; sets aside what is damaged; exit status 1 if anything was")
+    .description("reads all files and compares checksums; sets damaged ones aside; exit status 1 when there were any")
     .option(...jsonOption)
     .action((options: JsonOption) => verify(context, options));
   cache
     .command("prune")
-    .description("removes what is expired, half-written, damaged or without its tar")
+    .description("removes files that are expired, half-written, damaged or without their tar")
     .option(...jsonOption)
     .action((options: JsonOption) => prune(context, options));
 }
@@ -127,7 +129,7 @@ function formatSystem(system: CachedSystem): string {
 }
 
 function formatOrigin({ origin, key, packages = 0 }: CachedSystem): string {
-  if (origin === "unknown") return "its manifest cannot be read: the next create sets it aside and makes it anew";
+  if (origin === "unknown") return "its manifest cannot be read: the next create sets it aside and builds it again";
   if (key === undefined) return "an administrator's own";
   return `${key.engine}, ${String(packages)} packages${key.packages.length === 0 ? "" : ` with ${key.packages.join(" ")}`}`;
 }

@@ -2,7 +2,7 @@ import type { SettingsRequest } from "../../config/load.ts";
 import type { Host } from "../../host/host.ts";
 import type { Installation } from "../../host/installation.ts";
 
-/** The administrator's command: what its verbs share. */
+/** The things that all verbs of the administrator's command share. */
 export interface AdminContext {
   readonly host: Host;
   readonly installation: Installation;
@@ -19,8 +19,8 @@ export interface JsonOption {
 }
 
 /**
- * What stands for an instance where settings are asked for by hand. They depend on the OS API version only by their
- * defaults; the newest counts.
+ * The request in place of an instance's when an administrator asks for settings. Only defaults depend on the OS API
+ * version; the newest one counts here.
  */
 export function settingsRequest({ environment }: AdminContext, variant: string | undefined): SettingsRequest {
   return { action: "config", apiVersion: 20, environment, variant };

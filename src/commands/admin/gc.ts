@@ -8,7 +8,7 @@ import { type AdminContext, asJson, jsonOption, type JsonOption } from "./contex
 export function registerGcCommand(program: Command, context: AdminContext): void {
   program
     .command("gc")
-    .description("release what runs that were killed have left: loop devices, partition maps, temporary directories")
+    .description("release the leftovers of killed runs: loop devices, partition maps, temporary directories")
     .option(...jsonOption)
     .action(({ json }: JsonOption) => collectLeftovers(context, json === true));
 }

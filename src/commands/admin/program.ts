@@ -7,8 +7,8 @@ import type { AdminContext } from "./context.ts";
 import { registerGcCommand } from "./gc.ts";
 
 /**
- * Runs `ganeti-instance-debootstrap ARGV`. Throws HelpRequested for --help, UsageError for a wrong call, and what the
- * verb throws.
+ * Runs `ganeti-instance-debootstrap ARGV`. Throws HelpRequested for --help, UsageError for a wrong call, and the errors
+ * of the verb.
  */
 export async function admin(context: AdminContext, argv: readonly string[]): Promise<void> {
   let help = "";
@@ -33,10 +33,10 @@ function adminProgram(context: AdminContext, takeHelp: (text: string) => void): 
   return program;
 }
 
-// Help goes out as it would on stdout; without a verb it is the answer to a wrong call.
+// Requested help goes to stdout. Without a verb the help is the answer to a wrong call.
 function translated(error: CommanderError, help: string): Error {
   if (error.code === "commander.helpDisplayed") return new HelpRequested(help);
   if (error.code === "commander.help") return new UsageError("a verb is missing", { hint: help.trimEnd() });
-  const hint = "ganeti-instance-debootstrap --help says more";
+  const hint = "ganeti-instance-debootstrap --help prints more";
   return new UsageError(error.message.replace(/^error: /, ""), { hint });
 }
