@@ -12,9 +12,9 @@ export interface Target {
   readonly readOnly?: boolean;
 }
 
-// The new root shows the node's own root filesystem, and /usr and the like where they are mounts of their own: all
-// read-only and without device nodes. Nothing else of the node is there, so that neither a symbolic link nor `..` can
-// lead to a byte that could be changed. The working directory keeps hold of the target when the new root covers its path;
+// The new root shows the node's own root filesystem, and /usr and the like where they are separate mounts: all
+// read-only and without device nodes. Nothing else of the node is there, so neither a symbolic link nor `..` can lead
+// to a byte that could be changed. The working directory keeps hold of the target when the new root covers its path;
 // --no-canonicalize, or mount(8) would look for that path.
 const script = String.raw`
 set -e

@@ -1,6 +1,6 @@
 import { flattenSuppressed, joinedErrors, type KnownError, ReleaseErrors } from "./errors.ts";
 
-/** Something owned that is given back when its `await using` scope ends. */
+/** A resource that is released when its `await using` scope ends. */
 export interface Owned extends AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -14,9 +14,9 @@ export function ownedBy<T extends object>(value: T, owner: Owned): T & Owned {
 }
 
 /**
- * Waits until all have settled, and returns what they gave. When any failed, gives back what the others acquired and
- * throws the first failure; further ones are suppressed by it, like failures of giving back. Reasons that are known for
- * all are one error that names each.
+ * Waits until all have settled, and returns their results. When any failed, releases the resources of the others and
+ * throws the first failure; it suppresses later failures and those of the releases. When all failures are known errors,
+ * they become one error that names each.
  */
 export async function allAcquired<T extends readonly unknown[]>(
   acquisitions: readonly [...{ readonly [K in keyof T]: Promise<T[K]> }],
@@ -63,7 +63,7 @@ export class ReleaseStack implements Owned {
     return owned;
   }
 
-  /** Hands everything over to a new stack: for an acquirer that succeeded and returns what it holds. */
+  /** Moves everything to a new stack, for a function that succeeded and returns its resources. */
   move(): ReleaseStack {
     const moved = new ReleaseStack();
     moved.#releases.push(...this.#releases.splice(0));

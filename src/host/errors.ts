@@ -7,7 +7,7 @@ export interface KnownErrorOptions {
   readonly exitCode?: number;
 }
 
-/** An error its reader can act on: printed as one line with its remedy, never with a stack. Anything else is a bug. */
+/** An error that its reader can act on. It is printed with its remedy, never with a stack. Any other error is a bug. */
 export class KnownError extends Error {
   override readonly name: string = "KnownError";
   readonly hint: string | undefined;
@@ -29,17 +29,17 @@ export class UsageError extends KnownError {
   }
 }
 
-/** What a finished command left behind. `signal` is set instead of `exitCode` when it was killed. */
+/** The outcome of a finished command. `signal` is set instead of `exitCode` when it was killed. */
 export interface CommandOutcome {
   readonly argv: readonly string[];
   readonly exitCode: number | undefined;
   readonly signal: string | undefined;
   readonly stdout: string;
-  /** The last lines of what it said on stderr (and on stdout where that was not captured). */
+  /** The last lines of its stderr (and of its stdout where that was not captured). */
   readonly said: string;
 }
 
-/** An external command that failed. The message carries the command and its own last words. */
+/** An external command that failed. The message has the command and the last lines of its output. */
 export class CommandError extends KnownError {
   override readonly name: string = "CommandError";
   readonly outcome: CommandOutcome;
@@ -69,7 +69,7 @@ export class Interrupted extends KnownError {
   }
 }
 
-/** `argv` as one could paste it into a shell. */
+/** `argv` quoted so that it can be pasted into a shell. */
 export function quoteArgv(argv: readonly string[]): string {
   return argv
     .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`))
@@ -94,7 +94,7 @@ export function flattenSuppressed(error: unknown): readonly unknown[] {
   return [error];
 }
 
-/** Several releases failed; in the order they did. */
+/** Failures of several releases, in their order. */
 export class ReleaseErrors extends AggregateError {
   override readonly name = "ReleaseErrors";
 
@@ -103,7 +103,7 @@ export class ReleaseErrors extends AggregateError {
   }
 }
 
-/** Several reasons, each known, as one error that names them all. */
+/** One error that names several known errors. */
 export function joinedErrors(failures: readonly KnownError[]): KnownError {
   const hints = new Set(failures.flatMap(({ hint }) => hint ?? []));
   const message = failures.map((failure) => failure.message).join("; ");
@@ -115,7 +115,7 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Whether `error` is a system error of node with this code, as `ENOENT`. */
+/** Whether `error` is a system error of node with this code, for example `ENOENT`. */
 export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof Error && "code" in error && codes.includes(String(error.code));
 }

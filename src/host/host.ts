@@ -3,8 +3,8 @@ import type { Log } from "./log.ts";
 import type { TimeLimits } from "./time-limits.ts";
 
 /**
- * What every room may use of the machine it runs on; passed down, so that a test can put fake commands on the PATH and
- * read what was logged.
+ * The parts of the machine that every room may use. They are passed down, so that a test can put fake commands on the
+ * PATH and read the log.
  */
 export interface Host {
   readonly log: Log;

@@ -1,13 +1,13 @@
 import { accessSync, readlinkSync, realpathSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 
-/** Where this program was installed, and for which directories. */
+/** The place where this program was installed, and the directories that it was installed for. */
 export interface Installation {
   /** Directory of the OS definition: working directory of the hooks, home of variants.list and common.sh. */
   readonly osDir: string;
-  /** As `/etc`. */
+  /** For example `/etc`. */
   readonly sysconfdir: string;
-  /** As `/var`. */
+  /** For example `/var`. */
   readonly localstatedir: string;
 }
 
@@ -26,7 +26,7 @@ export function installation(script: string = process.argv[1] ?? ""): Installati
   return { ...facts, osDir: osDirOf(script) ?? facts.osDir };
 }
 
-// The directory as the caller named it comes first: an OS definition made of symlinks to another one has its own
+// The directory that the caller named comes first: an OS definition made of symlinks to another one has its own
 // variants.list and common.sh, and Ganeti gives that directory to its scripts. A symlink to a script from anywhere
 // else (/usr/local/bin) is followed; the admin command lies in none and knows where `make install` put it.
 function osDirOf(script: string): string | undefined {
@@ -53,7 +53,7 @@ function realPath(path: string): string {
 
 /**
  * Whether our mounts are our own: the head of the executable starts node in a mount namespace apart from its caller's.
- * Without root it does not, nor where the root directory is no mount point.
+ * It does not do so without root, or where the root directory is not a mount point.
  */
 export function hasPrivateMounts(): boolean {
   try {

@@ -5,7 +5,7 @@ import { ifThereSync } from "./absent.ts";
 import { messageOf } from "./errors.ts";
 import { isAlive, ownIdentity, processIdentitySchema, type ProcessIdentity } from "./process-identity.ts";
 
-/** Something the kernel or the disk keeps when we are killed, written down before it is acquired. */
+/** Something that the kernel or the disk keeps when we are killed. It is recorded before it is acquired. */
 export const journalEntrySchema = z.discriminatedUnion("kind", [
   /** A loop device on `backing` (the resolved path, and its file's key); offset and size limit in bytes, 0 for none. */
   z.object({
@@ -49,7 +49,7 @@ export function describeEntry(entry: JournalEntry): string {
 
 /** The journal of this run. */
 export interface Journal {
-  /** Writes `entry` down; call before acquiring. The returned function strikes it out; call after releasing. */
+  /** Records `entry`; call it before acquiring. The returned function removes the record; call it after releasing. */
   record(entry: JournalEntry): () => void;
   /** What is recorded and not struck out, oldest first. */
   open(): readonly JournalEntry[];
@@ -57,7 +57,7 @@ export interface Journal {
   close(): void;
 }
 
-/** What a dead run left, oldest first. `forget` removes its journal. */
+/** The leftovers of a dead run, oldest first. `forget` removes its journal. */
 export interface DeadRun {
   readonly owner: ProcessIdentity;
   readonly entries: readonly JournalEntry[];
@@ -116,7 +116,7 @@ export function readDeadRuns(runDir: string): readonly DeadRun[] {
   return readRuns(runDir).filter(({ owner }) => !isAlive(owner));
 }
 
-/** What living runs hold or are about to acquire. */
+/** The things that living runs hold or are about to acquire. */
 export function readLiveEntries(runDir: string): readonly JournalEntry[] {
   return readRuns(runDir)
     .filter(({ owner }) => isAlive(owner))
@@ -157,7 +157,7 @@ function readRun(path: string, name: string): readonly DeadRun[] {
   return owner === undefined ? [] : [deadRun(path, owner, head?.tried ?? false, stillOpen(lines))];
 }
 
-// Killed between creating the file and writing its head: nothing had been acquired.
+// The run was killed between creating the file and writing its head: it had acquired nothing.
 function ownerByName(name: string): ProcessIdentity | undefined {
   const [, pid, startTime] = /^(\d+)-(\d+)\.jsonl$/.exec(name) ?? [];
   return startTime === undefined ? undefined : { pid: Number(pid), startTime };

@@ -4,13 +4,15 @@ import type { Owned } from "./disposal.ts";
 import type { Host } from "./host.ts";
 import { run } from "./run.ts";
 
-/** A flock(2) lock held on `path` until it is disposed of or this process dies. The file stays: see {@link acquireLock}. */
+/**
+ * A flock(2) lock held on `path` until it is disposed of or this process dies. The file stays: see {@link acquireLock}.
+ */
 export interface Lock extends Owned {
   readonly path: string;
 }
 
 export interface LockOptions {
-  /** Seconds to wait; 0 tries once; absent waits for ever (a signal ends the wait). */
+  /** Seconds to wait; 0 tries once; when absent, it waits for ever (a signal ends the wait). */
   readonly waitSeconds?: number;
 }
 

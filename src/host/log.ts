@@ -9,20 +9,20 @@ export interface Phase {
 }
 
 /**
- * What a run says. Plain lines on stderr, each with its level, because Ganeti shows the last 20 of them to its user
- * and stdout may be a backup. On a terminal a progress line is kept below the last line.
+ * The messages of a run. They are plain lines on stderr, each with its level, because Ganeti shows the last 20 of them
+ * to its user and stdout may be a backup. On a terminal a progress line is kept below the last line.
  */
 export interface Log {
   /** From now on debug lines are shown: a setting asks for them. */
   setVerbose(): void;
   readonly phases: readonly Phase[];
-  /** The innermost step that failed with `error`, or with what caused it, if any did. */
+  /** The innermost step that failed with `error` or with its cause, if any did. */
   failedPhase(error: unknown): string | undefined;
   debug(message: string): void;
   info(message: string): void;
   warn(message: string): void;
   error(message: string): void;
-  /** Runs one step, says its name with the seconds it took, and keeps both for the summary. */
+  /** Runs one step, logs its name with the seconds it took, and keeps both for the summary. */
   phase<T>(name: string, work: () => Promise<T>): Promise<T>;
   /** Keeps what is to be said when all that was held is released: success is not true before. */
   conclude(lines: () => void): void;
@@ -122,7 +122,7 @@ export function maskCredentials(text: string): string {
   return text.replaceAll(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/'"]+@/gi, "$1***@");
 }
 
-// Silent when Ganeti's end of the pipe is gone: a log that nobody reads is no reason to stop halfway through a disk.
+// Silent when Ganeti's end of the pipe is gone: an unread log must not stop a run halfway through a disk.
 function writeStderr(text: string): void {
   try {
     writeFully(2, text);

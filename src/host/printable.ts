@@ -1,6 +1,6 @@
 /**
- * `text` from a guest made fit for our log: control characters (line breaks, terminal escapes) are written as `\xNN`,
- * and more than `limit` characters are cut. A guest chooses its file names and contents; Ganeti's user reads the log.
+ * Makes `text` from a guest safe for our log: control characters (line breaks, terminal escapes) become `\xNN`, and the
+ * text is cut after `limit` characters. A guest chooses its file names and contents, and Ganeti's user reads the log.
  */
 export function printable(text: string, limit = 200): string {
   const cut = text.length > limit ? `${text.slice(0, limit)}...` : text;

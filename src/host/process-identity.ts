@@ -11,7 +11,7 @@ export const processIdentitySchema = z.object({
 });
 export type ProcessIdentity = z.infer<typeof processIdentitySchema>;
 
-/** Who we are. */
+/** The identity of this process. */
 export function ownIdentity(): ProcessIdentity {
   const namespace = namespaceOf("self");
   return {
@@ -54,7 +54,7 @@ function innermostNumber(pid: string): number | undefined {
   }
 }
 
-// Field 22 of proc_pid_stat(5); counted behind the command name, which may hold spaces and brackets.
+// Field 22 of proc_pid_stat(5), counted after the command name, because that may hold spaces and brackets.
 function startTimeOf(pid: string): string | undefined {
   const stat = ifThereSync(() => readFileSync(`/proc/${pid}/stat`, "utf8"), "ESRCH");
   if (stat === undefined) return undefined;

@@ -2,8 +2,8 @@ import { flattenSuppressed, KnownError, messageOf } from "./errors.ts";
 import type { Log } from "./log.ts";
 
 /**
- * Says why a run failed, as the last lines of its log: Ganeti shows its user no more than 20. The cause comes first
- * with the failing command's own words, then what went wrong while cleaning up, last the remedy. Returns the exit status.
+ * Reports why a run failed, in the last lines of its log: Ganeti shows its user no more than 20. The cause comes first,
+ * with the failing command's own output; then failures of the clean-up; last the remedy. Returns the exit status.
  */
 export function reportFailure(log: Log, task: string, error: unknown): number {
   log.progress(undefined);

@@ -18,7 +18,7 @@ interface Draft {
 
 /**
  * Edits files of a guest, all of them or none: each new file is written beside the old one before the first is renamed
- * into place. What keeps a file from being replaced (a full disk, a flag of chattr) is met before anything has changed.
+ * into place. An obstacle (a full disk, a flag of chattr) is found before anything has changed.
  */
 export async function editAllOrNone(
   root: Root,
@@ -39,7 +39,7 @@ export async function editAllOrNone(
   }
 }
 
-// Two paths may lead to one file: its second change begins with what the first made of it.
+// Two paths may lead to one file. The second change begins with the result of the first.
 function draftsOf(root: Root, edits: readonly FileEdit[], maxBytes: number, held: Place[]): readonly Draft[] {
   const drafts = new Map<string, Draft>();
   for (const { path, change } of edits) {

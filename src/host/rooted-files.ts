@@ -30,7 +30,9 @@ export interface ReadOptions {
 export interface RootedFiles {
   /** The root on the host: for chroot and for messages, never to build paths for file access. */
   readonly root: string;
-  /** A file's text; undefined when there is none. Bytes that are not UTF-8 come as U+FFFD: to change a file use `edit`. */
+  /**
+   * A file's text; undefined when there is none. Bytes that are not UTF-8 come as U+FFFD: to change a file use `edit`.
+   */
   read(path: string, options?: ReadOptions): Promise<string | undefined>;
   readBytes(path: string, options?: ReadOptions): Promise<Buffer | undefined>;
   /**
@@ -49,17 +51,17 @@ export interface RootedFiles {
    * replaced, for example because it is immutable: with its path, its flag and the remedy.
    */
   editAll(edits: readonly FileEdit[]): Promise<void>;
-  /** Whether something stands there, the last link followed. */
+  /** Whether the path exists; the last link is followed. */
   exists(path: string): Promise<boolean>;
-  /** Stat of what stands there, links followed; undefined for nothing. */
+  /** Stat of the path, links followed; undefined when it does not exist. */
   stat(path: string): Promise<GuestStat | undefined>;
-  /** As `stat`, without following the last link. */
+  /** Like `stat`, but does not follow the last link. */
   lstat(path: string): Promise<GuestStat | undefined>;
-  /** Target of the link; undefined when there is none or it is no link. */
+  /** Target of the link; undefined when the path does not exist or is not a link. */
   readlink(path: string): Promise<string | undefined>;
   /** Names in a directory, sorted; empty when there is none. Names that are not UTF-8 are left out. */
   list(path: string): Promise<readonly string[]>;
-  /** Removes a file or link (not what it leads to), or, with `recursive`, a directory. Returns whether it was there. */
+  /** Removes a file or link (not its target), or, with `recursive`, a directory. Returns whether it existed. */
   remove(path: string, options?: { readonly recursive?: boolean }): Promise<boolean>;
   /** Makes a directory and those above it, each with `mode` (default 0755) when it is new. */
   mkdir(path: string, mode?: number): Promise<void>;
@@ -73,7 +75,7 @@ const defaultMaxBytes = 1024 * 1024;
 
 /**
  * The files of the guest mounted at `path`. With `host`, a replaced file keeps its ACL and extended attributes (one
- * cp(1) for each): wanted for guests that exist, not for one that is being made. Throws when `path` is no directory.
+ * cp(1) for each): wanted for guests that exist, not for one that is being made. Throws when `path` is not a directory.
  */
 export function openRoot(path: string, host?: Host): RootedFiles {
   const root = rememberRoot(path);
@@ -154,7 +156,7 @@ export function openRoot(path: string, host?: Host): RootedFiles {
   };
 }
 
-// Node's messages would name /proc/self/fd/...: the guest's path stands there instead.
+// Node's messages would name /proc/self/fd/..., so the guest's path replaces it.
 async function settled<T>(verb: string, guestPath: string, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();

@@ -21,7 +21,7 @@ export interface Root {
   readonly inode: number;
 }
 
-/** A name in a directory that is held open: what stands there can no longer lead elsewhere. */
+/** A name in a directory that is held open, so that the directory cannot be replaced by a link. */
 export interface Place extends Disposable {
   /** Path for system calls. Its last component is not yet followed: open with O_NOFOLLOW. */
   readonly hostPath: string;
@@ -40,9 +40,9 @@ export interface LocateOptions {
   readonly createDirectories?: number | undefined;
 }
 
-/** As the kernel's own limit (MAXSYMLINKS, path_resolution(7)). */
+/** The same as the kernel's own limit (MAXSYMLINKS, path_resolution(7)). */
 const maxLinks = 40;
-/** Each level holds a descriptor; no guest needs so many. */
+/** Each level holds a descriptor. A guest does not need more levels. */
 const maxDepth = 256;
 
 const directoryFlags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
@@ -60,8 +60,8 @@ export function rememberRoot(path: string): Root {
 /**
  * Walks `path` from `root` one component at a time, each opened below a descriptor of its parent without following
  * links; absolute and `..` links are resolved inside the root, as filepath-securejoin and RESOLVE_IN_ROOT of openat2(2)
- * do. Returns undefined when a directory on the way is missing (or is a file). Throws KnownError for too many links, too
- * deep a path, and a way that leaves the root's mount.
+ * do. Returns undefined when a directory on the way is missing (or is a file). Throws KnownError for too many links,
+ * too deep a path, and a way that leaves the root's mount.
  */
 export function locate(root: Root, path: string, options: LocateOptions): Place | undefined {
   const held = openHeld(root);
@@ -128,7 +128,7 @@ interface Held {
   close(): void;
 }
 
-// The directories from the root down to where the walk is, each held open so that `..` is what it was on the way in.
+// The directories from the root down to the current one. Each is held open, so that `..` leads back the same way.
 function openHeld(root: Root): Held {
   const levels: { readonly fd: number; readonly name: string }[] = [{ fd: openRootDirectory(root), name: "" }];
   const topFd = (): number => levels.at(-1)?.fd ?? -1;
@@ -173,7 +173,9 @@ function openRootDirectory(root: Root): number {
   throw new KnownError(`the guest's filesystem is no longer mounted at ${root.path}`);
 }
 
-/** Throws KnownError when the file open as `fd` lies on another mount than `root`. A btrfs subvolume is the same mount. */
+/**
+ * Throws KnownError when the file open as `fd` lies on another mount than `root`. A btrfs subvolume is the same mount.
+ */
 export function refuseOtherMount(root: Root, fd: number, guestPath: string): void {
   if (mountIdOf(fd) === root.mountId) return;
   throw new KnownError(`${shown(guestPath)} in the guest: another filesystem is mounted there`);
@@ -184,17 +186,17 @@ export function shown(guestPath: string): string {
   return printable(guestPath);
 }
 
-// Magic links of proc(5): the nearest node has to openat(2).
+// Magic links of proc(5): node has nothing closer to openat(2).
 function inDirectory(fd: number, name: string): string {
   return `/proc/self/fd/${String(fd)}/${name}`;
 }
 
-// st_dev would not do: it is the same for a bind mount and differs between subvolumes of one btrfs.
+// st_dev does not help: it is the same for a bind mount, and it differs between subvolumes of one btrfs.
 function mountIdOf(fd: number): string {
   return /^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${String(fd)}`, "utf8"))?.[1] ?? "";
 }
 
-/** What stands at `path`, not followed; undefined for nothing. */
+/** Stat of `path`, a last link not followed; undefined when it does not exist. */
 export function lstatIfThere(path: string | Buffer): Stats | undefined {
   return ifThereSync(() => lstatSync(path));
 }

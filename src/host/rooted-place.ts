@@ -21,7 +21,7 @@ import type { Host } from "./host.ts";
 import { lstatIfThere, type Place, refuseOtherMount, type Root, shown } from "./rooted-path.ts";
 import { run } from "./run.ts";
 
-/** What stands at a path of the guest. */
+/** The file, directory or other object at a path of the guest. */
 export interface GuestStat {
   readonly kind: "file" | "directory" | "symlink" | "other";
   /** Permission bits, setuid and sticky included. */
@@ -39,7 +39,10 @@ export interface WriteOptions {
 const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
 const createFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
-/** A regular file's bytes; undefined when nothing stands there. Throws KnownError for anything else and when it is too large. */
+/**
+ * The bytes of a regular file; undefined when nothing is there. Throws KnownError for anything else or a file too
+ * large.
+ */
 export function readPlace(root: Root, place: Place, maxBytes: number): Buffer | undefined {
   const fd = openRegular(root, place);
   if (fd === undefined) return undefined;
@@ -68,7 +71,7 @@ function readUpTo(fd: number, maxBytes: number, tooMuch: () => Error): Buffer {
   }
 }
 
-// Looked at before it is opened, because opening a device has effects of its own; and again once it is open.
+// The file is checked before it is opened, because opening a device has side effects, and again once it is open.
 function openRegular(root: Root, place: Place): number | undefined {
   const stat = lstatIfThere(place.hostPath);
   if (stat === undefined) return undefined;
@@ -97,7 +100,7 @@ function kindName(stat: Stats): string {
   return "device";
 }
 
-/** What stands at `place`, not followed; undefined for nothing. */
+/** Stat of `place`, not followed; undefined when nothing is there. */
 export function statPlace(place: Place): GuestStat | undefined {
   const stat = lstatIfThere(place.hostPath);
   if (stat === undefined) return undefined;
@@ -133,7 +136,7 @@ export async function replacePlace(
   }
 }
 
-/** Writes a new file beside `place`, dressed as the one that stands there, which stays. */
+/** Writes a new file beside `place` with the owner, mode and attributes of the old one, which stays. */
 export async function stagePlace(
   root: Root,
   host: Host | undefined,
@@ -182,7 +185,7 @@ async function writeDressed(
 
 /**
  * The flag of chattr(1) that keeps the file at `place` from being replaced, with the path that has it; undefined for
- * none. The kernel refuses root nothing else here, so it is asked by a change of mode that changes nothing.
+ * none. For root only such a flag makes the kernel refuse, so we test with a change of mode that changes nothing.
  */
 export function flagAgainstReplacing(place: Place): ReplacingFlag | undefined {
   const directory = place.guestPath.slice(0, place.guestPath.lastIndexOf("/")) || "/";
@@ -220,8 +223,9 @@ function acceptsAppending(place: Place): boolean {
   }
 }
 
-// Gives the new file what the old one had, or the mode asked for. The modification time is not among it: the content
-// did change. cp takes ACL, user, trusted and security attributes (SELinux) where the filesystem has them, and says nothing where it has not.
+// Gives the new file the attributes of the old one, or the requested mode. It does not keep the modification time,
+// because the content has changed. cp copies ACLs and the user, trusted and security attributes (SELinux), and prints
+// nothing where the filesystem does not have them.
 async function dress(
   host: Host | undefined,
   fd: number,
@@ -271,7 +275,7 @@ function withDirectory<T>(root: Root, path: string | Buffer, guestPath: string, 
   }
 }
 
-/** Removes what stands at `place`; returns whether something did. */
+/** Removes `place`; returns whether anything was there. */
 export function removePlace(root: Root, place: Place, recursive: boolean): boolean {
   const stat = lstatIfThere(place.hostPath);
   if (stat === undefined) return false;

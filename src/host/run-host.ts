@@ -7,7 +7,7 @@ import type { Installation } from "./installation.ts";
 import { openJournal } from "./journal.ts";
 
 /**
- * Locks, journals and mount points live here: below /run, so that a reboot, which ends what they name, empties them.
+ * Locks, journals and mount points live here, below /run: a reboot ends everything that they name, and empties /run.
  * Another LOCALSTATEDIR has a `run` of its own, as the GNU coding standards' runstatedir.
  */
 export function runDirectory({ localstatedir }: Pick<Installation, "localstatedir">): string {
@@ -15,7 +15,7 @@ export function runDirectory({ localstatedir }: Pick<Installation, "localstatedi
   return join(resolved(parent), "ganeti-instance-debootstrap");
 }
 
-// The kernel names a mount point without symbolic links; what is not there yet will have none.
+// The kernel names a mount point without symbolic links. A directory that does not exist yet will not have any.
 function resolved(path: string): string {
   try {
     return realpathSync(path);
@@ -32,7 +32,7 @@ export function openRunDirectory({ runDir }: Pick<Host, "runDir">): void {
     accessSync(runDir, constants.W_OK);
   } catch (error) {
     throw new KnownError(`cannot write to ${runDir}, where locks and mount points are: ${messageOf(error)}`, {
-      hint: `make it writable (a tmpfs at /run, as systemd and initscripts mount it); nothing was begun`,
+      hint: `make it writable (a tmpfs at /run, as systemd and initscripts mount it); nothing was changed`,
     });
   }
 }
@@ -59,7 +59,7 @@ export function createHost(options: HostOptions): Host {
   };
 }
 
-// A shell of an ordinary user, sudo or cron may leave out sbin, where mkfs and losetup are.
+// The PATH of an ordinary user, sudo or cron may lack sbin, where mkfs and losetup are.
 function withSystemDirectories(path: string): string {
   const given = path.split(":").filter((directory) => directory !== "");
   const missing = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].filter((directory) => !given.includes(directory));

@@ -14,7 +14,9 @@ import { guardTime, type TimeGuard } from "./time-guard.ts";
 import { type Stall, type StallWatch, watchForStall } from "./stall.ts";
 import { limitOf } from "./time-limits.ts";
 
-/** How a command is run. Without options: no stdin, stdout and stderr captured, clean environment, ended by a signal. */
+/**
+ * How a command is run. Without options: no stdin, stdout and stderr captured, clean environment, ended by a signal.
+ */
 export interface RunOptions {
   /** The whole environment besides PATH and LC_ALL=C, which `env` may override. */
   readonly env?: Readonly<Record<string, string>>;
@@ -33,21 +35,21 @@ export interface RunOptions {
   /** Runs to its end although a signal came: for commands that acquire or release. */
   readonly shielded?: boolean;
   /**
-   * Own PID namespace with its own /proc: when the command ends, or we do, everything it started ends with it. For
-   * what may run long, fork or run a guest's binaries.
+   * A PID namespace with its own /proc: when the command ends, or we do, everything it started ends with it. For
+   * commands that may run long, fork or run a guest's binaries.
    */
   readonly isolated?: boolean;
-  /** What the log and errors show instead of the argv, where that is a wrapper with the real command inside. */
+  /** The command that the log and errors show, when the argv is a wrapper around the real command. */
   readonly shownAs?: readonly string[];
   /** Seconds that it may take; default: by what the command does (time-limits.ts). */
   readonly timeoutSeconds?: number;
   /** For what may take as long as it needs, provided that it moves. */
   readonly stall?: Stall;
-  /** Exit statuses that are no error; default only 0. */
+  /** Exit statuses that do not count as errors; default only 0. */
   readonly accept?: readonly number[];
 }
 
-/** A command under way. `done` rejects like {@link run}. */
+/** A running command. `done` rejects like {@link run}. */
 export interface RunningCommand {
   readonly pid: number | undefined;
   /** With `stdin: "pipe"`. */
@@ -63,7 +65,7 @@ const tailLines = 20;
 const tailBytes = 16_384;
 
 /**
- * Runs a command to its end and returns what it left. Throws CommandError (status not accepted), KnownError (command
+ * Runs a command to its end and returns its outcome. Throws CommandError (status not accepted), KnownError (command
  * not found, timeout) or Interrupted (our run was signalled; the command's whole tree is ended first).
  */
 export async function run(
@@ -104,7 +106,7 @@ export function start(host: Host, argv: readonly [string, ...string[]], options:
     guard.stop();
     stall.stop();
   });
-  // The caller awaits it when its pumps are done; until then a failure is not unhandled.
+  // The caller awaits it after its pumps. Until then a failure must not count as unhandled.
   done.catch(() => undefined);
   return {
     pid: child.pid,
@@ -132,8 +134,8 @@ function wrapped(argv: readonly [string, ...string[]], options: RunOptions): rea
   return ["setpriv", "--pdeathsig", "KILL", "--", ...guard, ...pipe, ...isolate, ...argv];
 }
 
-// What node calls a pipe is a socket, and scripts that write to /dev/stderr fail on one ("No such device or address").
-// cat stands outside of the PID namespace: a daemon that holds the pipe has ended before it.
+// A pipe of node is really a socket, and scripts that write to /dev/stderr fail on one ("No such device or address").
+// cat runs outside the PID namespace, so a daemon that holds the pipe has ended before cat does.
 function throughPipe(alive: string, { stdout, stderr }: RunOptions): readonly string[] {
   const command = 'setpriv --pdeathsig KILL -- sh -c "$0" sh "$$" "$@"';
   const bash = ["bash", "-p", "-o", "pipefail", "-c"];
@@ -142,14 +144,14 @@ function throughPipe(alive: string, { stdout, stderr }: RunOptions): readonly st
   return [];
 }
 
-// We may have been killed before the child had asked for the signal, which then never comes; its parent is another by
-// now. The shell's own variables are no part of the environment we give.
+// If we were killed before the child had asked for the signal, the signal never comes, but the child's parent has
+// changed. The shell's own variables do not belong to the environment that we give.
 function unlessOrphaned(env: Readonly<Record<string, string>>): string {
   const added = ["PWD", "OLDPWD", "SHLVL", "_"].filter((name) => env[name] === undefined);
   return `[ "$PPID" = "$1" ] || exit 1; shift; unset ${added.join(" ")}; exec "$@"`;
 }
 
-// The names of execa's own generic types do not fit options made at run time.
+// execa's own generic types do not fit options that are made at run time.
 type Child = ResultPromise<{ reject: false; buffer: false }>;
 
 function execaOptions(host: Host, options: RunOptions): Options {
@@ -179,7 +181,7 @@ function stdinOf(options: RunOptions): "ignore" | "pipe" | number {
   return typeof options.stdin === "number" ? options.stdin : "pipe";
 }
 
-/** What it says on stdout where that is captured; complete once the command has ended. */
+/** The command's stdout, when it is captured. It is complete once the command has ended. */
 function capturing(child: Child, { stdout = "capture" }: RunOptions): () => string {
   if (stdout !== "capture") return () => "";
   const chunks: Buffer[] = [];
@@ -211,8 +213,8 @@ interface Lines {
 
 const longestLine = 65_536;
 
-// The log masks passwords in what it is given: a piece that ends in the middle of one would show its rest, and one that
-// ends in the middle of a character would spoil it.
+// The log masks passwords in each piece of text. When a piece ends in the middle of a password, the next would show the
+// rest of it. When it ends in the middle of a character, that character would be spoilt.
 function wholeLines(write: (text: string) => void): Lines {
   const decoder = new StringDecoder("utf8");
   let rest = "";
@@ -297,7 +299,7 @@ function killGroup(pid: number | undefined): void {
   }
 }
 
-/** The last lines of a command's output, whatever its length. */
+/** The last lines of a command's output. Its length does not matter. */
 class Tail {
   #kept = Buffer.alloc(0);
   #cut = false;
@@ -310,7 +312,7 @@ class Tail {
 
   text(): string {
     const text = this.#kept.toString().trimEnd();
-    // Half a line may be half a password, which is not known for one.
+    // Half a line may hold half a password, which masking would not recognise.
     const whole = this.#cut ? text.slice(text.indexOf("\n") + 1) : text;
     return whole.split("\n").slice(-tailLines).join("\n");
   }

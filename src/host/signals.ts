@@ -11,7 +11,7 @@ export interface CaughtSignals extends Disposable {
 /**
  * From now on the first SIGTERM, SIGINT or SIGHUP aborts `signal` with an Interrupted: the running command's tree is
  * ended, then ordinary unwinding releases everything. Further ones are ignored, because a release cut short would leak;
- * SIGKILL is what recovery is for. An error that nobody caught aborts as well, for the same reason.
+ * recovery deals with SIGKILL. An uncaught error aborts as well, for the same reason.
  */
 export function catchSignals(): CaughtSignals {
   const controller = new AbortController();

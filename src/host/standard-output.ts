@@ -17,7 +17,10 @@ export function writeFully(descriptor: 1 | 2, text: string): void {
   }
 }
 
-/** Writes an answer to the standard output. A reader who has gone, as `head`, has read enough. Throws KnownError. */
+/**
+ * Writes an answer to the standard output. A reader that has gone, for example `head`, has read enough. Throws
+ * KnownError.
+ */
 export function answer(text: string): void {
   try {
     writeFully(1, text);

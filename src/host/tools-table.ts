@@ -1,6 +1,6 @@
 import type { Tool } from "./tools.ts";
 
-/** What a tool is needed for, in the words of README.md. */
+/** The purposes that tools are needed for, in the words of README.md. */
 export const needs = {
   always: "every script",
   disk: "create, import, export, rename",
@@ -39,12 +39,13 @@ interface ToolRow {
   readonly neededBy: readonly Need[];
 }
 
-/** Needs without whose tools the work goes on, in another way or with less. */
+/** Purposes whose tools are optional: without them the work goes on in another way, or does less. */
 const optional: ReadonlySet<Need> = new Set(["kpartx", "udev", "apt", "names"]);
 
 /**
  * Every external command that is run on the node, and the Debian package that brings it. The checks before a disk is
- * touched, README.md and scripts/install-packages are made from it; a test compares it with the commands in the sources.
+ * touched, README.md and scripts/install-packages are made from it; a test compares it with the commands in the
+ * sources.
  */
 export const toolTable: readonly ToolRow[] = [
   { package: "dash", commands: ["sh"], neededBy: ["always"] },
@@ -87,7 +88,7 @@ export const toolTable: readonly ToolRow[] = [
   { package: "dump", commands: ["dump", "restore"], neededBy: ["dump"] },
 ];
 
-/** The tools of all these purposes, each once; of optional ones none. */
+/** The tools of all these purposes, each once, without those of optional purposes. */
 export function toolsFor(...purposes: readonly Need[]): readonly Tool[] {
   const wanted = new Set<Need>(purposes.filter((need) => !optional.has(need)));
   const rows = toolTable.filter(({ neededBy }) => neededBy.some((need) => wanted.has(need)));

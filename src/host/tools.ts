@@ -9,12 +9,14 @@ export interface Tool {
   readonly package: string;
 }
 
-/** Something that a run needs is not installed on the node. */
+/** A tool that a run needs is not installed on the node. */
 export class MissingToolsError extends KnownError {
   override readonly name = "MissingToolsError";
 }
 
-/** Throws one MissingToolsError that names every tool missing on the host's PATH, before anything was begun. */
+/**
+ * Throws one MissingToolsError that names every tool missing on the host's PATH. Call it before anything is changed.
+ */
 export function requireTools(host: Host, tools: readonly Tool[]): void {
   const missing = tools.filter(({ command }) => findCommand(host, command) === undefined);
   if (missing.length === 0) return;

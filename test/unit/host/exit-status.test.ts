@@ -16,7 +16,7 @@ function program(text: string): { readonly status: number | null; readonly stder
 test("a run that stops in the middle of an await has failed, and says so", () => {
   const { status, stderr } = program("void (async () => { await new Promise(() => {}); end(0); })();");
   expect(status).toBe(1);
-  expect(stderr).toMatch(/error: ended before it was finished/);
+  expect(stderr).toMatch(/error: stopped before it had finished/);
 });
 
 test("a run that was finished has the status it set and says nothing more", () => {
