@@ -43,9 +43,8 @@ function refuseOverlaps(disks: readonly Disk[]): void {
   for (const { disk: whole, block } of known) {
     const part = known.find((other) => block.partitions.includes(other.block.number));
     if (part === undefined) continue;
-    throw new KnownError(
-      `${part.disk.path} is a partition of ${whole.path}: what is written to one destroys the other`,
-      { hint: "give the instance's disk and its swap device as two devices of their own" },
-    );
+    throw new KnownError(`${part.disk.path} is a partition of ${whole.path}: writing to one would destroy the other`, {
+      hint: "give two separate devices for the instance's disk and its swap",
+    });
   }
 }

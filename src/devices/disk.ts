@@ -14,7 +14,7 @@ import { syncFile } from "./blocks/sync.ts";
 
 /** A disk of the instance. */
 export interface Disk {
-  /** As it was given. */
+  /** The path as it was given. */
   readonly path: string;
   readonly realPath: string;
   readonly kind: "block" | "file";
@@ -36,14 +36,14 @@ export interface AttachOptions {
 /**
  * Takes the disk for this run: finds the real device behind the path, locks it against our other runs, refuses it when
  * it is in use, and puts a loop device on a file. The release syncs what was written and throws when any of it was
- * lost. Throws KnownError for whatever is not a usable disk.
+ * lost. Throws KnownError for anything that is not a usable disk.
  */
 export async function attachDisk(host: Host, path: string, options: AttachOptions = {}): Promise<Disk & Owned> {
   const [disk] = await attachDisks(host, [path], options);
   return disk;
 }
 
-/** Takes several disks as {@link attachDisk} takes one; the failures of all are one error. */
+/** Takes several disks like {@link attachDisk}. The failures of all of them become one error. */
 export async function attachDisks<const T extends readonly string[]>(
   host: Host,
   paths: T,
@@ -57,7 +57,7 @@ export async function attachDisks<const T extends readonly string[]>(
   return disks as { -readonly [K in keyof T]: Disk & Owned };
 }
 
-/** A disk that is locked, so that no other run of ours takes it. */
+/** A locked disk, which no other run of ours can take. */
 interface FoundDisk extends NamedDisk, Owned {
   readonly realPath: string;
   readonly lock: ReleaseStack;
@@ -96,7 +96,7 @@ async function resolveDisk(path: string): Promise<string> {
   } catch (error) {
     if (!hasCode(error, "ENOENT", "ENOTDIR", "ELOOP", "EACCES")) throw error;
     throw new KnownError(`disk ${path} cannot be found: ${messageOf(error)}`, {
-      hint: "activate the instance's disks (gnt-instance activate-disks) or correct the path",
+      hint: "activate the instance's disks (gnt-instance activate-disks), or correct the path",
       cause: error,
     });
   }
@@ -135,7 +135,7 @@ async function waitForLock(host: Host, path: string, lockPath: string, waitSecon
 function refuseUnwritable(path: string, identity: DiskIdentity, { readOnly }: AttachOptions): void {
   if (readOnly === true || identity.kind === "file" || !identity.block.readOnly) return;
   throw new KnownError(`disk ${path} is read-only`, {
-    hint: `blockdev --setrw ${path}, when nothing speaks against it`,
+    hint: `blockdev --setrw ${path}, if it may be written`,
   });
 }
 
@@ -180,20 +180,20 @@ async function attachFile(host: Host, path: string, options: AttachOptions): Pro
   return ownedBy({ device, sizeBytes, sectorSize }, releases.move());
 }
 
-// What was written to a file that is gone, or is no longer the instance's, is written nowhere.
+// Data written to a file that is gone, or that no longer belongs to the instance, is lost.
 function requireStillThere(path: string, key: FileKey | undefined): Promise<void> {
   if (fileKey(path) === key) return Promise.resolve();
   return Promise.reject(
     new KnownError(`disk ${path} was removed, renamed or replaced while this run worked on it`, {
-      hint: "see that nothing else works on the instance's disks, and begin again",
+      hint: "make sure that nothing else works on the instance's disks, then try again",
     }),
   );
 }
 
 const mebibyte = 1024 * 1024;
 
-// All that programs get to see of it is "Input/output error" on the loop device. The write that did not fit leaves its
-// own size free: up to 4 MiB (chunkBytes) and what the filesystem had set aside for it.
+// Programs see only "Input/output error" on the loop device. The write that did not fit leaves its own size free: up to
+// 4 MiB (chunkBytes), and the space that the filesystem had reserved for it.
 async function warnOfFullFilesystem(host: Host, path: string): Promise<void> {
   const place = await statfs(path).catch(() => undefined);
   if (place === undefined) return;

@@ -13,7 +13,7 @@ import { describeUsers, mountUsers } from "./kernel/device-users.ts";
 import { type FileKey, fileKey } from "./kernel/file-key.ts";
 import { backingKeys, type LoopState, readLoops } from "./attach/loop-state.ts";
 
-/** What a disk is to the kernel: a block device with its partitions, or a file. */
+/** The kernel's view of a disk: a block device with its partitions, or a file. */
 export type DiskIdentity =
   | { readonly kind: "block"; readonly device: string; readonly block: BlockDevice }
   | { readonly kind: "file"; readonly path: string; readonly key: FileKey };
@@ -31,9 +31,9 @@ export interface NamedDisk {
 }
 
 /**
- * Throws KnownError when anything uses one of the disks: a mount in any namespace, swap, a device on top of it, a loop device
- * on it or on a part of it, an exclusive opener, or an emulator's image lock. A running guest of a hypervisor that takes
- * no lock does not show.
+ * Throws KnownError when anything uses one of the disks: a mount in any namespace, swap, a device on top of it, a loop
+ * device on it or on a part of it, an exclusive opener, or an emulator's image lock. It cannot see a running guest
+ * whose hypervisor takes no lock.
  */
 export async function refuseDisksInUse(host: Host, disks: readonly NamedDisk[]): Promise<void> {
   const node = await lookAtNode(host);
@@ -50,7 +50,7 @@ function inUse(path: string, uses: readonly DiskUse[]): KnownError {
   });
 }
 
-/** What the node has in use, whatever the disk: looked at once for all. */
+/** Everything that is in use on the node, read once for all disks. */
 interface NodeState {
   readonly swaps: readonly string[];
   readonly loops: readonly LoopState[];
@@ -61,7 +61,7 @@ interface NodeState {
 
 async function lookAtNode(host: Host): Promise<NodeState> {
   const loops = readLoops();
-  // The kernel stops all changes of locks to tell of them: it takes its time.
+  // Reading the locks takes time, because the kernel stops all changes of locks meanwhile.
   const [loopKeys, locks] = await Promise.all([
     loops.length === 0 ? new Map<string, FileKey>() : backingKeys(host),
     readFile("/proc/locks", "utf8"),
@@ -82,9 +82,10 @@ function holderUse({ name, mapName, mapUuid }: Holder, device: string): DiskUse 
   if (mapName === undefined)
     return {
       use: `the device ${name} is built on it`,
-      remedy: `stop ${name} (as mdadm --stop /dev/${name}) and try again`,
+      remedy: `stop ${name} (for example mdadm --stop /dev/${name}) and try again`,
     };
-  // kpartx writes UUIDs of this form, whatever it or the scripts before us called the map (<dev>-1, <dev>-part1, <dev>p1).
+  // kpartx writes UUIDs of this form, whatever it or the scripts before us called the map (<dev>-1, <dev>-part1,
+  // <dev>p1).
   if (/^part\d+-/.test(mapUuid ?? "")) {
     return {
       use: `the partition map ${mapName} is on it`,
@@ -167,7 +168,7 @@ function exclusiveUses(disk: DiskIdentity): readonly DiskUse[] {
   return [
     {
       use: `held exclusively${describeUsers(disk.device)}`,
-      remedy: "end what holds it (lsblk and fuser -v name it) and try again",
+      remedy: "stop its users (lsblk and fuser -v name them) and try again",
     },
   ];
 }

@@ -14,7 +14,7 @@ import {
 } from "./partitions/table.ts";
 import { signatureBytes, wipeSignatures } from "./blocks/wipe.ts";
 
-/** How a disk is to be partitioned: settings of the same names. */
+/** The settings that decide how a disk is partitioned. */
 export interface Layout {
   readonly partitionStyle: "none" | "msdos" | "gpt";
   /** Sectors of the disk. */

@@ -21,13 +21,13 @@ import { unmountBelow } from "./attach/mount.ts";
 import { mountsOfAllNamespaces } from "./kernel/mount-table.ts";
 import { retryFor } from "./attach/retry.ts";
 
-/** What a recovery did. */
+/** The result of a recovery. */
 export interface RecoveryReport {
   /** Dead runs that were found. */
   readonly runs: number;
-  /** What was released, as `loop device /dev/loop3`. */
+  /** The released things, for example `loop device /dev/loop3`. */
   readonly released: readonly string[];
-  /** What could not be released; it stays in the journal for the next start. */
+  /** The things that could not be released. They stay in the journal for the next start. */
   readonly kept: readonly { readonly what: string; readonly reason: string }[];
 }
 
@@ -39,8 +39,8 @@ export interface RecoveryOptions {
 }
 
 /**
- * Releases what runs that were killed have left: what their journals name, when it still is what they name. One
- * recovery at a time; what cannot be released is reported and stays recorded. Never throws for a single leftover.
+ * Releases the leftovers of killed runs: the things that their journals name, when they are still the same things. Only
+ * one recovery runs at a time. A leftover that cannot be released is reported, stays recorded and causes no error.
  */
 export async function recoverDeadRuns(host: Host, options: RecoveryOptions = {}): Promise<RecoveryReport> {
   for (const journal of unreadableJournals(host.runDir))
@@ -50,12 +50,12 @@ export async function recoverDeadRuns(host: Host, options: RecoveryOptions = {})
     waitSeconds: options.lockSeconds ?? 60,
   });
   if (lock === undefined) {
-    // Whatever a dead run holds of our own disk, the in-use check finds.
-    host.log.warn("another recovery of killed runs does not end; going on without it");
+    // If a dead run still holds our own disk, the in-use check finds that.
+    host.log.warn("another recovery of killed runs does not end; continuing without it");
     return { runs: 0, released: [], kept: [] };
   }
   await using _ = lock;
-  // Read again: whoever held the lock may have done it all.
+  // Read again, because the previous holder of the lock may have done everything.
   const reports: RecoveryReport[] = [];
   for (const dead of readDeadRuns(host.runDir)) reports.push(await recover(host, dead, options.waitSeconds ?? 10));
   return {
@@ -68,7 +68,7 @@ export async function recoverDeadRuns(host: Host, options: RecoveryOptions = {})
 async function recover(host: Host, dead: DeadRun, waitSeconds: number): Promise<RecoveryReport> {
   const released: string[] = [];
   const kept: { entry: JournalEntry; what: string; reason: string }[] = [];
-  // Last acquired, first released; the disks last of all, when nothing of ours holds them any more.
+  // The last acquired thing is released first. The disks come last of all, when nothing of ours holds them any more.
   const entries = [...dead.entries].reverse();
   for (const entry of [
     ...entries.filter(({ kind }) => kind !== "disk"),
@@ -85,19 +85,19 @@ async function recover(host: Host, dead: DeadRun, waitSeconds: number): Promise<
   for (const entry of entries) {
     if (entry.kind === "disk")
       host.log.warn(
-        `the run that wrote to disk ${entry.path} was killed before it had finished: it may hold half a guest`,
+        `the run that wrote to disk ${entry.path} was killed before it had finished: the disk may hold half a guest`,
       );
   }
   if (kept.length === 0) dead.forget();
   else dead.keep(kept.map(({ entry }) => entry).reverse());
   const owner = `run ${String(dead.owner.pid)}, which was killed`;
-  if (released.length > 0) host.log.info(`released what was left by ${owner}: ${released.join(", ")}`);
-  for (const { what, reason } of kept) host.log.warn(`${what}, left by ${owner}, cannot be released: ${reason}`);
+  if (released.length > 0) host.log.info(`released leftovers of ${owner}: ${released.join(", ")}`);
+  for (const { what, reason } of kept) host.log.warn(`cannot release ${what}, a leftover of ${owner}: ${reason}`);
   return { runs: 1, released, kept: kept.map(({ what, reason }) => ({ what, reason })) };
 }
 
-// Scratch trees and partial files are named by the system they are for, and loop devices get used again: a run that
-// was waiting for the dead one's lock may be at work under the same name, and answers for it now.
+// Scratch trees and partial files are named after their system, and loop devices are reused. A run that was waiting for
+// the dead run's lock may now use the same name, and it is responsible for it then.
 function isTakenOver(host: Host, entry: JournalEntry): boolean {
   return readLiveEntries(host.runDir).some(
     (live) => live.kind === entry.kind && (describeEntry(live) === describeEntry(entry) || isSameLoop(live, entry)),
@@ -131,8 +131,8 @@ async function release(host: Host, entry: JournalEntry, waitSeconds: number): Pr
   }
 }
 
-// After SIGKILL with much unwritten data the kernel keeps the disk for about a second; what lasts longer is somebody
-// else's use, of which the in-use check speaks.
+// After SIGKILL with much unwritten data the kernel keeps the disk for about a second. A longer use is somebody else's,
+// and the in-use check reports it.
 async function waitForDisk(host: Host, path: string, seconds: number): Promise<false> {
   if (blockDeviceNumber(path) === undefined || !isHeldExclusively(path)) return false;
   if (seconds > 0) host.log.info(`waiting up to ${String(seconds)} s for disk ${path}, which a killed run wrote to`);
@@ -142,7 +142,7 @@ async function waitForDisk(host: Host, path: string, seconds: number): Promise<f
   return false;
 }
 
-// A run without a mount namespace of its own leaves its mounts behind as well.
+// A run without its own mount namespace leaves its mounts behind as well.
 async function removeDirectory(host: Host, path: string, waitSeconds: number): Promise<boolean> {
   if (path.startsWith(`${join(host.runDir, "mounts")}/`)) await unmountBelow(host, path, waitSeconds);
   return await ifPresent(() => rmdir(path));
@@ -154,7 +154,8 @@ async function removeFile(path: string): Promise<void> {
 }
 
 async function removeTree(host: Host, path: string): Promise<boolean> {
-  if (normalize(path) !== path || path.split("/").length < 3) throw new KnownError(`${path} is no path of ours`);
+  if (normalize(path) !== path || path.split("/").length < 3)
+    throw new KnownError(`${path} is not a path that this program creates`);
   const status = lstatSync(path, { throwIfNoEntry: false });
   if (status === undefined) return false;
   if (!status.isDirectory()) throw new KnownError(`${path} is not the directory that was recorded`);

@@ -76,7 +76,7 @@ test.each(["none", "msdos"])("a disk that loses what it took is an error in the 
   const { status, stderr } = await os.run("create", { env: instanceVariables(name, [disk]) });
   expect(status, stderr).toBe(1);
   expect(stderr).toMatch(/^error: .*cannot write to \/dev\/loop\d+: EIO.* f(data)?sync/m);
-  expect(stderr).toMatch(/^error: remedy: Data that was reported as written is lost/m);
+  expect(stderr).toMatch(/^error: remedy: data that was reported as written is lost/m);
   expect(stderr).not.toMatch(/unexpected error/);
 });
 
@@ -88,7 +88,7 @@ test.each(["none", "msdos"])("a file on a filesystem that gets full is an error 
   expect(status, stderr).toBe(1);
   expect(stderr).toMatch(/^error: .*cannot write /m);
   expect(stderr).toContain(`the filesystem that holds disk ${disk} is full`);
-  expect(stderr).toMatch(/^error: remedy: Data that was reported as written is lost/m);
+  expect(stderr).toMatch(/^error: remedy: data that was reported as written is lost/m);
   expect(stderr).not.toMatch(/unexpected error/);
 });
 

@@ -108,7 +108,7 @@ test("a disk file that vanishes while a run works on it is said once, makes no l
   };
   const errors = await work().then(() => [], flattenSuppressed);
   expect(errors.map(messageOf)).toEqual([
-    `${path} is not there: a loop device cannot be put on it`,
+    `${path} does not exist, so a loop device cannot be put on it`,
     `disk ${path} was removed, renamed or replaced while this run worked on it`,
   ]);
   expect(readLoops().filter(({ backing }) => backing.startsWith(path))).toEqual([]);

@@ -173,7 +173,7 @@ test("files and trees are removed, directories only when they are empty", async 
     { what: `directory ${at("full")}`, reason: expect.stringMatching(/not empty/) as string },
   ]);
   expect([existsSync(at("full/of")), existsSync(at("tree")), existsSync(at("file"))]).toEqual([true, false, false]);
-  expect(host.logged()).toMatch(/warning: directory .*full, left by run 1, which was killed, cannot be released/);
+  expect(host.logged()).toMatch(/warning: cannot release directory .*full, a leftover of run 1, which was killed: /);
   // What was kept is tried again, and then forgotten.
   expect(existsSync(journal)).toBe(true);
   sh('rmdir "$1/full/of"', host.directory);

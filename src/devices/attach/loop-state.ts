@@ -11,18 +11,18 @@ import { type FileKey, fileKey } from "../kernel/file-key.ts";
 /** A loop device in use. Offset and size limit in bytes. */
 export interface LoopState {
   readonly device: string;
-  /** As the kernel writes it: once the mount namespace it was opened in is gone, without the mount point before it. */
+  /** The kernel's path of the file. It loses its mount point once the mount namespace it was opened in is gone. */
   readonly backing: string;
-  /** Of the backing file, when it was looked at. */
+  /** The key that the backing file had when it was looked at. */
   readonly backingKey?: FileKey | undefined;
   readonly offset: number;
   readonly sizeLimit: number;
 }
 
 /**
- * Whether the loop device still is what `state` says. It is known by device and inode of its file, which no other file
- * can have while the kernel holds it open: the path is that of another mount namespace, of a directory that was renamed,
- * or of a file that was removed ("(deleted)"). Where no key was recorded, the path has to do.
+ * Whether the loop device still has the `state`. Its file is known by device and inode, because no other file can have
+ * them while the kernel holds the file open. The path is less reliable: it may belong to another mount namespace, to a
+ * directory that was renamed, or to a file that was removed ("(deleted)"). It counts only when no key was recorded.
  */
 export async function isStill(host: Host, state: LoopState): Promise<boolean> {
   const now = readLoop(basename(state.device));
@@ -33,8 +33,8 @@ export async function isStill(host: Host, state: LoopState): Promise<boolean> {
   return !isByAnotherName(now.backing, state);
 }
 
-// Both names lead to the file: a hard link or a bind mount, by which somebody else opened it. A link that was left where
-// the file lay before is no name of its own.
+// Both names lead to the file: a hard link or a bind mount, by which somebody else opened it. A link that was left
+// where the file lay before is no name of its own.
 function isByAnotherName(path: string, { backing, backingKey }: LoopState): boolean {
   return fileKey(path) === backingKey && fileKey(backing) === backingKey && resolved(backing) !== path;
 }
@@ -57,7 +57,9 @@ const loopListSchema = z.object({
   ),
 });
 
-/** By loop device, its backing file's key: the kernel's own idea of it, where sysfs has a path it once had somewhere. */
+/**
+ * By loop device, its backing file's key: the kernel's own idea of it, where sysfs has a path it once had somewhere.
+ */
 export async function backingKeys(host: Host): Promise<ReadonlyMap<string, FileKey>> {
   const argv = ["losetup", "--list", "--json", "--output", "NAME,BACK-MAJ:MIN,BACK-INO"] as const;
   return parseBackingKeys(await capture(host, [...argv], { shielded: true }));
@@ -76,7 +78,7 @@ function parseList(text: string): z.output<typeof loopListSchema> {
   try {
     return loopListSchema.parse(JSON.parse(text));
   } catch {
-    throw new KnownError(`losetup --list --json answers what is not such a list: ${printable(text)}`, {
+    throw new KnownError(`losetup --list --json did not print a list of loop devices: ${printable(text)}`, {
       hint: "compare with losetup of util-linux 2.35 or later",
     });
   }
@@ -87,7 +89,7 @@ export function readLoops(): readonly LoopState[] {
   return loopNames().flatMap((name) => readLoop(name) ?? []);
 }
 
-/** What the loop device of the kernel's name `name` shows, or undefined when it is free. */
+/** The state of the loop device with the kernel's name `name`, or undefined when it is free. */
 export function readLoop(name: string): LoopState | undefined {
   const directory = `/sys/block/${name}/loop`;
   const backing = readText(`${directory}/backing_file`);

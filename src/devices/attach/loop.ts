@@ -30,11 +30,11 @@ export interface LoopOptions {
 const releaseSeconds = 10;
 
 /**
- * Puts a loop device on the file or device `path`. The device is chosen by us, not by losetup --find, so that the
- * journal names it before it exists; when another process takes it first the next one is tried.
+ * Puts a loop device on the file or device `path`. We choose the device, not losetup --find, so that the journal names
+ * it before it exists. When another process takes it first, we try the next one.
  */
 export async function attachLoop(host: Host, path: string, options: LoopOptions): Promise<LoopDevice & Owned> {
-  // The kernel tells its backing file by the resolved path. What is wrong with a path that leads nowhere is said below.
+  // The kernel reports the backing file by its resolved path. A path that does not exist is reported below.
   const backing = await realpath(path).catch(() => path);
   const backingKey = fileKey(backing);
   const tried = new Set<string>();
@@ -93,10 +93,11 @@ export async function detachLoop(host: Host, state: LoopState, seconds = release
 }
 
 /**
- * Opens for reading what a loop device writes to, for fdatasync(2): the kernel serves a loop device's requests one by one,
- * so that to flush the device itself holds up all writes to it until the flush has ended. Undefined for other devices,
- * and where the name that the kernel has of it leads nowhere. It may lead to another file (it was opened in another mount
- * namespace, or is gone): a flush of that one does nothing, so it is the device that must be flushed in the end.
+ * Opens the file below a loop device for reading, for fdatasync(2). The kernel serves a loop device's requests one by
+ * one, so a flush of the device itself would hold up all writes to it. Returns undefined for other devices, and when
+ * the kernel's path of the file leads nowhere. The path may lead to another file (the device was set up in another
+ * mount namespace, or the file is gone). A flush of that file has no effect, so the device must be flushed at the end
+ * anyway.
  */
 export async function openBelowLoop(device: string): Promise<FileHandle | undefined> {
   const backing = readLoop(readBlockDevice(device).name)?.backing;
@@ -122,14 +123,14 @@ function freeLoopDevice(tried: ReadonlySet<string>): string {
 }
 
 /**
- * Attempts that are left after `error`: while others take device after device the next one is tried, by what the kernel
- * shows. losetup has one exit status for all failures, and its words for a missing device are those for a missing file.
+ * The number of attempts left after `error`. While others take one device after another, we try the next one that the
+ * kernel shows as free. losetup has one exit status for all failures, and one message for a missing device or file.
  */
 function attemptsAfter(state: LoopState, existed: boolean, error: unknown): number {
   if (!(error instanceof CommandError)) return 0;
   const now = readLoop(basename(state.device));
   if (now !== undefined) return now.backing === state.backing && now.offset === state.offset ? 0 : 50;
-  // It may be free again; one that losetup had to make may have been made, or removed, by another at the same time.
+  // The device may be free again. A new one may have been made or removed by another process at the same time.
   const busy = "failed to set up loop device: Device or resource busy";
   return error.outcome.said.endsWith(busy) || existed !== existsSync(state.device) ? 8 : 0;
 }
@@ -139,8 +140,8 @@ function requireBacking(path: string, key: FileKey | undefined): void {
   if (now !== undefined && now === key) return;
   throw new KnownError(
     now === undefined
-      ? `${path} is not there: a loop device cannot be put on it`
+      ? `${path} does not exist, so a loop device cannot be put on it`
       : `${path} was replaced by another file while this run worked on it`,
-    { hint: "it was removed or renamed meanwhile: see whose disk it is, and begin again" },
+    { hint: "it was removed or renamed meanwhile: check whose disk it is, then try again" },
   );
 }

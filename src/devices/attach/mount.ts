@@ -15,26 +15,26 @@ export interface MountedFilesystem {
   /** The mount point. */
   readonly path: string;
   readonly device: string;
-  /** Its type, as `ext4`. */
+  /** Its type, for example `ext4`. */
   readonly filesystem: string;
 }
 
 export interface DeviceMount {
-  /** As `ext4`. */
+  /** For example `ext4`. */
   readonly type: string;
   readonly readOnly?: boolean;
   /** The tree is a guest's: no device, set-id file or program on it works on the node. */
   readonly guestControlled?: boolean;
-  /** Further options of mount(8), as `noload`: what its type asks for (filesystems/mount.ts). */
+  /** Further options of mount(8), for example `noload`: those of its type (filesystems/mount.ts). */
   readonly options?: readonly string[];
 }
 
 const unmountSeconds = 15;
 
 /**
- * Mounts a filesystem below a fresh directory that only root may enter: mounted, the mount point has the mode of the
- * guest's own root. The release writes everything out, unmounts it with what was mounted below, and throws when any
- * of it was lost or something holds on to it.
+ * Mounts a filesystem below a fresh directory that only root may enter, because the mount point itself gets the mode of
+ * the guest's own root. The release writes everything out and unmounts the filesystem with all mounts below it. It
+ * throws when data was lost or when something keeps the filesystem busy.
  */
 export async function mountDevice(
   host: Host,
@@ -55,7 +55,7 @@ export async function mountDevice(
   return ownedBy({ path, device, filesystem: options.type }, releases.move());
 }
 
-/** What mount(8) is told with -o. */
+/** The options of mount(8), for -o. */
 export function mountOptions({
   readOnly = false,
   guestControlled = false,
@@ -90,7 +90,7 @@ async function makeDirectory(host: Host, path: string, mode: number): Promise<Ow
 
 async function removeDirectory(path: string): Promise<void> {
   try {
-    // Never more than rmdir: should the unmount have failed, the guest's tree is still there.
+    // Only rmdir, never a recursive removal: after a failed unmount the guest's tree is still there.
     await rmdir(path);
   } catch (error) {
     if (hasCode(error, "ENOENT")) return;
@@ -122,7 +122,7 @@ export async function unmountBelow(host: Host, path: string, seconds = unmountSe
   const holders = mountHolders(stuck.id, stuck.mountPoint);
   const reason = holders.length === 0 ? words || "umount gives no reason" : `held by ${holders.join(", ")}`;
   throw new KnownError(`${stuck.mountPoint} cannot be unmounted: ${reason}`, {
-    hint: `end what holds it, then: umount ${stuck.mountPoint}`,
+    hint: `stop its users, then run: umount ${stuck.mountPoint}`,
   });
 }
 

@@ -3,8 +3,8 @@ import type { Host } from "../../host/host.ts";
 import { releaseTimeLeft } from "../../host/time-limits.ts";
 
 /**
- * Asks `attempt` again, with growing pauses, until it gives something other than undefined or `seconds` are over;
- * then undefined. It serves releases: a signal does not end it, but leaves it no more than the time that releases have.
+ * Calls `attempt` again, with growing pauses, until it returns something other than undefined. Returns undefined when
+ * `seconds` are over. It serves releases: a signal does not end it, but limits it to the time that releases have.
  */
 export async function retryFor<T>(
   host: Pick<Host, "signal" | "releaseSeconds">,

@@ -7,7 +7,7 @@ const settleSeconds = 10;
 
 /**
  * Waits until udev has handled the events so far: it opens each new device to probe it, and a device that is held
- * cannot be released. Does nothing where no udev runs. A timeout is no error: the release that follows retries.
+ * cannot be released. Does nothing where udev does not run. A timeout is not an error, because the release retries.
  */
 export async function settleUdev(host: Host): Promise<void> {
   if (!existsSync("/run/udev/control")) return;

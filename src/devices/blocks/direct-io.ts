@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { hasCode } from "../../host/errors.ts";
 
-// The part of the standard object that is used; its type comes with no library that this project loads.
+// The used part of the standard object. No library that this project loads has its type.
 declare const WebAssembly: {
   readonly Memory: new (size: { readonly initial: number }) => { readonly buffer: ArrayBuffer };
 };
@@ -10,8 +10,8 @@ declare const WebAssembly: {
 const wasmPageBytes = 65_536;
 
 /**
- * Memory that begins at a page boundary, as O_DIRECT demands and no Buffer promises; a WebAssembly memory does.
- * Undefined where it cannot be had (a limit on address space): to go without O_DIRECT then.
+ * Memory that begins at a page boundary, which O_DIRECT demands. A Buffer does not promise that, but a WebAssembly
+ * memory does. Undefined when it cannot be had (a limit on address space): go without O_DIRECT then.
  */
 export function pageAligned(bytes: number): Uint8Array | undefined {
   try {
@@ -24,9 +24,9 @@ export function pageAligned(bytes: number): Uint8Array | undefined {
 }
 
 /**
- * Opens a block device for writes that go past the page cache, as a hypervisor's do: hundreds of megabytes that the
- * node will not read again neither wait for its memory nor displace what is cached there. Falls back to ordinary
- * writes where O_DIRECT is not supported.
+ * Opens a block device for writes that bypass the page cache, like those of a hypervisor. The node will not read these
+ * hundreds of megabytes again, so they must neither wait for its memory nor displace cached data. Falls back to
+ * ordinary writes where O_DIRECT is not supported.
  */
 export async function openDirect(device: string): Promise<FileHandle> {
   try {

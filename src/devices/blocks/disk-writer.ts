@@ -12,7 +12,7 @@ export interface DiskWriter extends Owned {
   zero(offset: number, length: number): Promise<void>;
 }
 
-// Above it a process of blkdiscard(8) costs less than writing.
+// Above this size a process of blkdiscard(8) costs less than writing.
 const manyBytes = 8 * 1024 * 1024;
 const zeros = Buffer.alloc(1024 * 1024);
 
@@ -49,8 +49,8 @@ async function writeFully(file: FileHandle, device: string, bytes: Buffer, posit
   }
 }
 
-// The kernel does it at once where the medium can (WRITE ZEROES, a hole in a file), else by writing. It wants whole
-// sectors: then it is done by hand.
+// The kernel does it at once where the medium can (WRITE ZEROES, a hole in a file), otherwise by writing. It takes
+// whole sectors only, so other ranges are written here.
 async function zeroOut(host: Host, device: string, offset: number, length: number): Promise<boolean> {
   if (offset % 4096 !== 0 || length % 4096 !== 0) return false;
   const range = ["--offset", String(offset), "--length", String(length)];

@@ -1,10 +1,10 @@
-/** A run of bytes: from `start` up to, but without, `end`. */
+/** A range of bytes from `start` up to, but without, `end`. */
 export interface Extent {
   readonly start: number;
   readonly end: number;
 }
 
-/** What of 0..`length` none of `extents` covers, in order. They may overlap and come in any order. */
+/** The gaps in 0..`length` that no extent covers, in order. The extents may overlap and come in any order. */
 export function complement(extents: readonly Extent[], length: number): readonly Extent[] {
   const gaps: Extent[] = [];
   let at = 0;

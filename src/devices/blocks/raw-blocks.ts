@@ -16,8 +16,8 @@ const unit = 64 * 1024;
 const zeroUnit = Buffer.alloc(unit);
 
 /**
- * Reads `range` of a device and yields, in order, what is neither free nor zero. `free` counts from the start of the
- * range, as the pieces' offsets do. Throws KnownError on a read error or a device that ends early.
+ * Reads `range` of a device and yields, in order, the pieces that are neither free nor zero. `free` and the pieces'
+ * offsets count from the start of the range. Throws KnownError on a read error or a device that ends early.
  */
 export async function* readPieces(
   device: string,
@@ -53,7 +53,7 @@ export async function readBlocks(device: string, start: number, length: number):
   }
 }
 
-/** Writes bytes to a device. Throws KnownError when it does not take them. */
+/** Writes bytes to a device. Throws KnownError on a write error. */
 export async function writeBlocks(device: string, start: number, bytes: Buffer): Promise<void> {
   const file = await open(device, "r+");
   try {

@@ -12,8 +12,8 @@ import { writeErrorHint } from "./sync.ts";
 export const signatureBytes = 2 * 1024 * 1024;
 
 /**
- * Overwrites both ends of a device with zeros, so that neither the kernel nor blkid finds there what a previous tenant
- * left: wipefs would leave what only its version does not know. `head` in bytes.
+ * Overwrites both ends of a device with zeros, so that neither the kernel nor blkid finds a signature of a previous
+ * user. wipefs would leave signatures that its version does not know. `head` in bytes.
  */
 export async function wipeSignatures(device: string, sizeBytes: number, head = signatureBytes): Promise<void> {
   const file = await open(device, "r+");
@@ -39,7 +39,7 @@ async function writeZeros(file: FileHandle, start: number, end: number): Promise
 /** A part of a device, in bytes. */
 export type ByteRange = readonly [offset: number, bytes: number];
 
-/** What is to be done to parts of a device: `zeros` to be read there, `discarded` to be freed. */
+/** The parts of a device to change: `zeros` are filled with zeros, `discarded` are freed. */
 export interface Emptying {
   readonly zeros: readonly ByteRange[];
   readonly discarded: readonly ByteRange[];
@@ -89,5 +89,5 @@ while [ $# != 0 ]; do
   shift 3
 done`;
 
-// Far below what the kernel takes as arguments.
+// Far below the kernel's limit for arguments.
 const tasksAtOnce = 1000;

@@ -6,40 +6,40 @@ import { hasCode, KnownError, messageOf } from "../../host/errors.ts";
 /** The number of a block device as the kernel writes it: `major:minor`, decimal. */
 export type DeviceNumber = string;
 
-/** What sysfs says of a block device; reading it costs no process. */
+/** The facts of a block device in sysfs. Reading them needs no extra process. */
 export interface BlockDevice {
   readonly number: DeviceNumber;
-  /** The kernel's own name, as `dm-3` or `loop0`. */
+  /** The kernel's own name, for example `dm-3` or `loop0`. */
   readonly name: string;
   readonly sizeBytes: number;
   /** Logical sector size in bytes. */
   readonly sectorSize: number;
-  /** Bytes that it writes at once, at the least. */
+  /** The smallest number of bytes that it writes at once. */
   readonly physicalSectorSize: number;
-  /** Bytes for which it was made, as a RAID's chunk and stripe; 0 where it does not tell. */
+  /** The number of bytes that it writes best, for example a RAID's stripe; 0 when it reports none. */
   readonly minimumIoBytes: number;
   readonly optimalIoBytes: number;
-  /** What the page cache reads ahead at once, which bounds the size of its folios. */
+  /** The size of the page cache's read-ahead, which limits the size of its folios. */
   readonly readAheadBytes: number;
   readonly readOnly: boolean;
   /** 0 where the device cannot discard. */
   readonly discardMaxBytes: number;
   /** Numbers of its partitions that the kernel shows. */
   readonly partitions: readonly DeviceNumber[];
-  /** What is stacked on it or on one of its partitions: device-mapper, MD, DRBD, bcache. */
+  /** The devices stacked on it or on one of its partitions: device-mapper, MD, DRBD, bcache. */
   readonly holders: readonly Holder[];
 }
 
 /** A device built on another one. */
 export interface Holder {
-  /** The kernel's name, as `dm-3`. */
+  /** The kernel's name, for example `dm-3`. */
   readonly name: string;
   /** Device-mapper's name and UUID, for such a device. */
   readonly mapName: string | undefined;
   readonly mapUuid: string | undefined;
 }
 
-/** The size of the sectors in which sysfs, device-mapper and kpartx count, whatever the device's own are. */
+/** The size of the sectors in which sysfs, device-mapper and kpartx count. It does not depend on the device. */
 export const kernelSectorSize = 512;
 
 /** Reads what the kernel knows of the block device at `path` (links followed). Throws KnownError when there is none. */
@@ -53,7 +53,7 @@ export function readBlockDevice(path: string): BlockDevice {
 }
 
 function describe(number: DeviceNumber, directory: string): BlockDevice {
-  // A partition has its queue at the disk above it.
+  // The queue of a partition belongs to the disk above it.
   const disk = isPartition(directory) ? dirname(directory) : directory;
   const partitions = partitionDirectories(directory);
   return {
@@ -107,7 +107,7 @@ export function isHeldExclusively(device: string): boolean {
     if (hasCode(error, "EBUSY")) return true;
     // EROFS, EMEDIUMTYPE: a DRBD device that is not primary here.
     throw new KnownError(`cannot open ${device}: ${messageOf(error)}`, {
-      hint: "make sure that it is active, and primary, on this node (gnt-instance activate-disks)",
+      hint: "make sure that it is active and primary on this node (gnt-instance activate-disks)",
       cause: error,
     });
   }

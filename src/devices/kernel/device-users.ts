@@ -4,7 +4,9 @@ import { isMountOf, mountsOfAllNamespaces } from "./mount-table.ts";
 
 const mostNamed = 5;
 
-/** Who uses the block device at `device`, as `: mounted at /mnt, open in qemu (4711)`; empty when nobody is found. */
+/**
+ * The users of the block device, for example `: mounted at /mnt, open in qemu (pid 4711)`; empty when there are none.
+ */
 export function describeUsers(device: string): string {
   const number = blockDeviceNumber(device);
   if (number === undefined) return "";
@@ -12,7 +14,7 @@ export function describeUsers(device: string): string {
   return users.length === 0 ? "" : `: ${users.slice(0, mostNamed).join(", ")}`;
 }
 
-/** Where filesystems of these devices are mounted, in any namespace, as sentences' parts. */
+/** The mounts of these devices' filesystems in any namespace, as parts of sentences. */
 export function mountUsers(devices: ReadonlySet<DeviceNumber>): readonly string[] {
   const mounts = mountsOfAllNamespaces().filter((mount) => isMountOf(mount, devices));
   return [
@@ -69,7 +71,7 @@ function isDevice(path: string, number: DeviceNumber): boolean {
   }
 }
 
-// Processes come and go, and some are not ours to read: whatever fails is simply not named.
+// Processes come and go, and some cannot be read. Those are not named.
 function linkOf(path: string): string | undefined {
   try {
     return readlinkSync(path);

@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { ifThereSync } from "../../host/absent.ts";
 import { deviceNumber } from "./block-device.ts";
 
-/** `major:minor:inode`: what identifies a file to the kernel, whatever its path. */
+/** `major:minor:inode`: the kernel's identity of a file, which does not depend on its path. */
 export type FileKey = string;
 
 /** The key of the file at `path` (links followed), or undefined when there is none. */

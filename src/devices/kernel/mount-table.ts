@@ -22,7 +22,8 @@ export function ownMounts(): readonly Mount[] {
 /** The mounts of every mount namespace that has a process in it, each namespace read once. */
 export function mountsOfAllNamespaces(): readonly Mount[] {
   const seen = new Set<string>();
-  // Our caller's, which would else go by the name of some process in it, as a kernel thread.
+  // Our caller's namespace comes first. Otherwise it would get the name of some other process in it, for example a
+  // kernel thread.
   return ["self", String(process.ppid), ...listDirectory("/proc").filter((name) => /^\d+$/.test(name))].flatMap(
     (pid) => {
       const namespace = quietly(() => readlinkSync(`/proc/${pid}/ns/mnt`));

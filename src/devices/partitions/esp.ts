@@ -39,13 +39,13 @@ export async function makeEsp(
 }
 
 const mtoolsOptions = {
-  // Otherwise it refuses sizes that are no multiple of an old disk's tracks.
+  // Without this, mtools refuses sizes that are not a multiple of an old disk's tracks.
   env: { MTOOLS_SKIP_CHECK: "1" },
 } as const;
 
 async function copyFile(host: Host, device: string, path: string, content: Uint8Array): Promise<void> {
   const copying = start(host, ["mcopy", "-i", device, "-", `::${path}`], { ...mtoolsOptions, stdin: "pipe" });
-  // When mcopy ends early its own words say why, not the broken pipe.
+  // When mcopy ends early, its own message gives the reason, not the broken pipe.
   copying.stdin?.on("error", () => undefined);
   copying.stdin?.end(content);
   await copying.done;

@@ -31,8 +31,8 @@ export interface LinearMap {
 const releaseSeconds = 10;
 
 /**
- * Maps all partitions of a disk with kpartx and returns the one at `extent`, by what device-mapper says: the names that
- * kpartx gives differ by version and by the disk's name. The disk must carry no partition map yet.
+ * Maps all partitions of a disk with kpartx and returns the one at `extent`. Device-mapper tells which one that is,
+ * because kpartx's names differ by version and by the disk's name. The disk must not carry a partition map yet.
  */
 export async function mapWithKpartx(
   host: Host,
@@ -47,7 +47,7 @@ export async function mapWithKpartx(
   try {
     // A new table makes udev open the disk.
     await settleUdev(host);
-    // Device-mapper reads below the disk's page cache: what was written there must be on the disk, and nothing old be kept.
+    // Device-mapper reads below the disk's page cache, so the cache must be written out and emptied first.
     if (!disk.readOnly) await run(host, ["blockdev", "--flushbufs", disk.device], { shielded: true });
     await run(host, ["kpartx", "-a", "-s", ...(disk.readOnly ? ["-r"] : []), disk.device], { shielded: true });
     await settleUdev(host);
@@ -68,16 +68,16 @@ async function findMap(host: Host, disk: string, { offset, sizeLimit }: Extent):
     .map(({ name, start, sectors }) => `${name} at ${String(start)} of ${String(sectors)} sectors`)
     .join(", ");
   throw new KnownError(
-    `kpartx made no map of ${disk} at byte ${String(offset)} of ${String(sizeLimit)} bytes (made: ${seen || "none"})`,
+    `kpartx did not map the partition of ${disk} at byte ${String(offset)} of ${String(sizeLimit)} bytes (made: ${seen || "none"})`,
     {
-      hint: "PARTITION_MAPPER=loop does without kpartx",
+      hint: "PARTITION_MAPPER=loop works without kpartx",
     },
   );
 }
 
 /**
- * Removes every partition map on `disk` and verifies it; returns whether there was one. Throws KnownError naming the one
- * that stays and its users.
+ * Removes every partition map on `disk` and verifies that; returns whether there was one. Throws KnownError that names
+ * a map that stays, and its users.
  */
 export async function unmapPartitions(host: Host, disk: string, seconds = releaseSeconds): Promise<boolean> {
   if ((await partitionMaps(host, disk)).length === 0) return false;
@@ -93,7 +93,7 @@ export async function unmapPartitions(host: Host, disk: string, seconds = releas
   throw new KnownError(
     `partition map ${stuck.name} on ${disk} is still held${describeUsers(`/dev/mapper/${stuck.name}`)}`,
     {
-      hint: `end what holds it, then: dmsetup remove ${stuck.name}`,
+      hint: `stop its users, then run: dmsetup remove ${stuck.name}`,
     },
   );
 }
@@ -133,7 +133,7 @@ function mapUuid(number: DeviceNumber): string | undefined {
   return directory === undefined ? undefined : readText(join(directory, "dm/uuid"));
 }
 
-// By map: what its UUID says of its parent, from lines of `name partN-uuid`.
+// For each map, the part of its UUID that names its parent, from lines of `name partN-uuid`.
 function parseParents(info: string): ReadonlyMap<string, string> {
   return new Map(
     info.split("\n").flatMap((line): [string, string][] => {
@@ -151,7 +151,7 @@ export function parseLinearMaps(text: string): readonly LinearMap[] {
   });
 }
 
-// Of a map that was made and not resumed, `dmsetup table` shows the name only.
+// `dmsetup table` shows only the name of a map that was made but not resumed.
 function parseMapsWithoutTable(text: string): readonly string[] {
   return text.split("\n").flatMap((line) => /^(\S+):$/.exec(line.trim())?.[1] ?? []);
 }

@@ -14,7 +14,7 @@ export interface MappedPartition {
   readonly device: string;
 }
 
-/** What of a disk its partition map depends on. */
+/** The facts of a disk that its partition map depends on. */
 export interface MappableDisk {
   readonly realPath: string;
   readonly kind: "block" | "file";
@@ -24,8 +24,8 @@ export interface MappableDisk {
 }
 
 /**
- * Makes one partition of a disk a block device of its own, found by its start and size (in sectors of `sectorSize`): the
- * kernel's own partition devices do not exist for logical volumes and come late for others.
+ * Makes one partition of a disk a block device of its own, found by its start and size (in sectors of `sectorSize`):
+ * the kernel's own partition devices do not exist for logical volumes and come late for others.
  */
 export async function mapPartition(
   host: Host,
@@ -42,8 +42,8 @@ export async function mapPartition(
 }
 
 /**
- * kpartx where it is installed and device-mapper answers, else a loop device; a setting overrides. Throws KnownError for
- * kpartx without device-mapper: call it before a disk is touched. `control` is the kernel's node.
+ * Chooses kpartx when it is installed and device-mapper works, otherwise a loop device; a setting overrides that.
+ * Throws KnownError for kpartx without device-mapper: call it before a disk is touched. `control` is the kernel's node.
  */
 export async function chooseMapper(
   host: Host,
@@ -60,7 +60,7 @@ export async function chooseMapper(
   });
 }
 
-// The node may be there without its driver: opening loads the module, or fails.
+// The device node may exist without its driver. Opening it loads the module, or fails.
 async function whyNoDeviceMapper(control: string): Promise<string | undefined> {
   try {
     await (await open(control, "r")).close();

@@ -11,7 +11,7 @@ export interface Geometry {
 
 export interface PlanOptions {
   readonly style: PartitionStyle;
-  /** Sectors of the disk at whose multiples partitions start. */
+  /** Partitions start at multiples of this number of sectors of the disk. */
   readonly alignment: number;
   /** A boot loader that will be written to the disk. */
   readonly bootLoader?: "none" | "grub" | "extlinux" | undefined;
@@ -36,7 +36,10 @@ export interface PartitionPlan {
   readonly truncated: boolean;
 }
 
-/** Partition types: msdos (`83` Linux) and GPT (UEFI specification 5.3.3; GRUB manual, BIOS installation; discoverable partitions). */
+/**
+ * Partition types: msdos (`83` Linux) and GPT (UEFI specification 5.3.3; GRUB manual, BIOS installation; discoverable
+ * partitions).
+ */
 export const partitionTypes = {
   linux: "83",
   biosBoot: "21686148-6449-6E6F-744E-656564454649",
@@ -61,7 +64,7 @@ const msdosSectors = 2 ** 32 - 1;
 export function planPartitions(geometry: Geometry, options: PlanOptions): PartitionPlan {
   if (!Number.isInteger(options.alignment) || options.alignment < 1) {
     throw new KnownError(`partition alignment ${String(options.alignment)} is not a number of sectors`, {
-      hint: "PARTITION_ALIGNMENT=2048 is usual",
+      hint: "set PARTITION_ALIGNMENT=2048, the usual value",
     });
   }
   const plan = options.style === "msdos" ? planMsdos(geometry, options) : planGpt(geometry, options);
@@ -79,7 +82,7 @@ function planMsdos({ sizeBytes, sectorSize }: Geometry, { alignment, bootLoader 
   const gap = alignment * sectorSize;
   if (bootLoader === "grub" && gap < grubGapBytes) {
     throw new KnownError(
-      `a partition alignment of ${String(alignment)} sectors leaves ${String(gap)} bytes before the partition, too little for grub`,
+      `a partition alignment of ${String(alignment)} sectors leaves ${String(gap)} bytes before the partition, which is too little for grub`,
       {
         hint: "PARTITION_ALIGNMENT=2048 leaves 1 MiB",
       },

@@ -18,14 +18,14 @@ export interface Partition {
   readonly number: number;
   readonly startSector: number;
   readonly sectors: number;
-  /** As sfdisk writes it: hexadecimal digits (msdos), or an upper-case GUID (gpt). */
+  /** In the form of sfdisk: hexadecimal digits (msdos), or an upper-case GUID (gpt). */
   readonly type: string;
   /** What Linux calls PARTUUID: the GUID, or disk id and number for msdos; lower case. */
   readonly uuid?: string;
   /** gpt only. */
   readonly name?: string;
   readonly bootable: boolean;
-  /** gpt only: as sfdisk writes them, `LegacyBIOSBootable GUID:63`. */
+  /** gpt only, in the form of sfdisk, for example `LegacyBIOSBootable GUID:63`. */
   readonly attributes?: string;
 }
 
@@ -37,7 +37,7 @@ export interface PartitionTable {
   readonly partitions: readonly Partition[];
 }
 
-/** Identifiers to be given to a table, so that a restored disk has those of the original; the others are random. */
+/** Identifiers for a new table, so that a restored disk has those of the original. Absent ones become random. */
 export interface TableIdentifiers {
   readonly id?: string | undefined;
   /** In the order of their numbers; for gpt. */
@@ -47,7 +47,7 @@ export interface TableIdentifiers {
 
 export type TableOptions = PlanOptions & { readonly identifiers?: TableIdentifiers | undefined };
 
-/** A disk as far as its table goes. */
+/** The facts of a disk that its table depends on. */
 export type PartitionedDisk = Geometry & { readonly device: string };
 
 /** Writes a new partition table, as {@link planPartitions} lays it out, and returns it. */
@@ -59,7 +59,7 @@ export async function writePartitionTable(
   const plan = planPartitions(disk, options);
   if (plan.truncated) {
     host.log.warn(
-      `${disk.device} is larger than a msdos table can address: only the first 2 TiB are used; PARTITION_STYLE=gpt uses all`,
+      `${disk.device} is larger than an msdos table can address: only the first 2 TiB are used; PARTITION_STYLE=gpt uses all of it`,
     );
   }
   const table = identify(plan, disk.sectorSize, options);
@@ -72,8 +72,8 @@ export async function writePartitionTable(
 }
 
 /**
- * Writes a table as it is, around filesystems that are in their places already: nothing but the table is touched, no
- * signature wiped.
+ * Writes a given table around filesystems that are already in their places. It touches nothing but the table and wipes
+ * no signature.
  */
 export async function restorePartitionTable(host: Host, device: string, table: PartitionTable): Promise<void> {
   const untouched = ["--wipe", "never", "--wipe-partitions", "never"];
@@ -92,7 +92,7 @@ async function nameUnusually(host: Host, device: string, table: PartitionTable):
   }
 }
 
-// A name in a script ends at the next double quote, whatever precedes it.
+// A name in a script ends at the next double quote; sfdisk knows no escape.
 function isPlain(name: string): boolean {
   return /^[^"\\\n]*$/.test(name);
 }
@@ -100,8 +100,9 @@ function isPlain(name: string): boolean {
 const tellingNobody = ["--no-reread", "--no-tell-kernel"];
 
 function sfdiskArguments(device: string): [string, ...string[]] {
-  // Telling the kernel costs sfdisk a quarter of a second where the kernel cannot know partitions (loop, device-mapper), and
-  // shows the guest's partitions to the node where it can. It is needed only where the kernel shows older ones.
+  // Telling the kernel costs sfdisk a quarter of a second where the kernel cannot know partitions (loop,
+  // device-mapper), and shows the guest's partitions to the node where it can. It is needed only where the kernel shows
+  // older ones.
   const untold = readBlockDevice(device).partitions.length === 0 ? tellingNobody : [];
   return ["sfdisk", "--quiet", ...untold, "--wipe", "always", "--wipe-partitions", "always", device];
 }
@@ -188,7 +189,9 @@ export async function readPartitionTable(host: Host, device: string): Promise<Pa
   }
 }
 
-/** Parses `sfdisk --json`; undefined for a table that is neither msdos nor gpt. `sectorSize` for versions before 2.35. */
+/**
+ * Parses `sfdisk --json`; undefined for a table that is neither msdos nor gpt. `sectorSize` for versions before 2.35.
+ */
 export function parseSfdisk(text: string, device: string, sectorSize: number): PartitionTable | undefined {
   const { partitiontable } = sfdiskSchema.parse(JSON.parse(text));
   const style = partitiontable.label === "dos" ? "msdos" : partitiontable.label;
@@ -219,15 +222,15 @@ export function parseSfdisk(text: string, device: string, sectorSize: number): P
 function partitionNumber(node: string, device: string): number {
   const match =
     /^(?:p|-part)?(\d+)$/.exec(node.startsWith(device) ? node.slice(device.length) : "") ?? /(\d+)$/.exec(node);
-  if (match === null) throw new KnownError(`sfdisk names a partition ${node}, which has no number`);
+  if (match === null) throw new KnownError(`sfdisk reports a partition ${node}, whose name has no number`);
   return Number(match[1]);
 }
 
 const serving: ReadonlySet<string> = new Set([partitionTypes.biosBoot, partitionTypes.esp]);
 
 /**
- * The partition with the guest's root: the only one besides those that serve the boot loader. Undefined for a table
- * with several, which a guest made to its own taste.
+ * The partition with the guest's root: the only one besides those for the boot loader. Undefined for a table with
+ * several others, which someone made inside the guest.
  */
 export function rootPartition(table: PartitionTable): Partition | undefined {
   const [root, ...others] = table.partitions.filter(({ type }) => !serving.has(type));

@@ -60,7 +60,7 @@ test("a file that is gone is one clear error, and losetup is not run", async () 
   const host = testHost();
   const fakes = fakeCommands({ losetup: "exit 1" });
   const attached = attachLoop({ ...host, path: fakes.path }, join(host.directory, "gone"), nothing);
-  await expect(attached).rejects.toThrow(/gone is not there: a loop device cannot be put on it/);
+  await expect(attached).rejects.toThrow(/gone does not exist, so a loop device cannot be put on it/);
   expect(fakes.calls()).toEqual([]);
 });
 
@@ -69,7 +69,7 @@ test("a file that vanishes while losetup runs is one clear error after one attem
   const disk = emptyDisk(host);
   const words = "failed to set up loop device: No such file or directory";
   const fakes = fakeCommands({ losetup: `rm -f ${disk}; echo "losetup: ${disk}: ${words}" >&2; exit 1` });
-  await expect(attachLoop({ ...host, path: fakes.path }, disk, nothing)).rejects.toThrow(/disk is not there/);
+  await expect(attachLoop({ ...host, path: fakes.path }, disk, nothing)).rejects.toThrow(/disk does not exist/);
   expect(fakes.calls()).toHaveLength(1);
 });
 
@@ -90,9 +90,9 @@ test("a losetup that always says busy is given up after a few devices", async ()
   expect(fakes.calls()).toHaveLength(8);
 });
 
-test("an answer of losetup that is no list is an error in words", () => {
+test("an answer of losetup that is not a list is an error in words", () => {
   expect(() => parseBackingKeys("gar\u001bbage")).toThrow(
-    String.raw`no such list: gar\x1bbage`.replace("no such", "not such a"),
+    String.raw`did not print a list of loop devices: gar\x1bbage`,
   );
 });
 
