@@ -10,6 +10,8 @@ import { configureGuest } from "../guest/configure.ts";
 import { hookEnvironment } from "../guest/hooks/environment.ts";
 import { findHooks } from "../guest/hooks/find.ts";
 import { runHooks } from "../guest/hooks/run.ts";
+import { decideGuestNetwork, type GuestNetwork } from "../guest/network/decide.ts";
+import { networkPackages } from "../guest/network/packages.ts";
 import { installedGuest } from "../guest/tree/installed-guest.ts";
 import { allAcquired } from "../host/disposal.ts";
 import { KnownError } from "../host/errors.ts";
@@ -30,6 +32,7 @@ interface Order {
   readonly request: CreateRequest;
   readonly config: Config;
   readonly osDir: string;
+  readonly network: GuestNetwork;
 }
 
 /**
@@ -39,7 +42,8 @@ interface Order {
 export async function create(host: Host, request: CreateRequest, config: Config, place: Installation): Promise<void> {
   requireTools(host, [...toolsForCreate(config, request), ...toolsFor("hostKeys")]);
   const boot = planBoot(config, request.instance);
-  const origin = await install(host, { request, config, osDir: place.osDir }, boot);
+  const network = await decideGuestNetwork(host, config, request.instance);
+  const origin = await install(host, { request, config, osDir: place.osDir, network }, boot);
   // A signal cuts the release short, so we cannot tell whether everything was written.
   host.signal.throwIfAborted();
   say(host.log, `created ${request.instance.name}`, [
@@ -50,7 +54,7 @@ export async function create(host: Host, request: CreateRequest, config: Config,
   ]);
 }
 
-async function install(host: Host, { request, config, osDir }: Order, boot: BootPlan): Promise<string> {
+async function install(host: Host, { request, config, osDir, network }: Order, boot: BootPlan): Promise<string> {
   const { instance } = request;
   const layout = { bootLoader: boot.loader };
   await using disks = await host.log.phase("check the disk", () =>
@@ -58,8 +62,9 @@ async function install(host: Host, { request, config, osDir }: Order, boot: Boot
   );
   checkBoot(host, boot, config, disks.root);
   const hooks = await findHooks(host, config.customizeDir);
-  checkFits(disks.root, config, boot, await expectedRequirement(config, boot.packages));
-  await using system = await acquireSystem(host, config, boot.packages);
+  const packages = [...boot.packages, ...networkPackages(config)];
+  checkFits(disks.root, config, boot, await expectedRequirement(config, packages));
+  await using system = await acquireSystem(host, config, packages);
   checkFits(disks.root, config, boot, system.requirement(config.filesystem));
   await using root = await host.log.phase("lay out the disk", () => layOutDisk(host, disks.root, config, layout));
   const [populated, swap] = await allAcquired([
@@ -69,7 +74,7 @@ async function install(host: Host, { request, config, osDir }: Order, boot: Boot
   await using _populated = populated;
   const filesystem = { uuid: populated.uuid, type: config.filesystem };
   const guest = installedGuest(host, populated.path, { root, filesystem, swap, dataDisks: [] });
-  await host.log.phase("configure the guest", () => configureGuest(host, guest, instance, boot.console));
+  await host.log.phase("configure the guest", () => configureGuest(host, guest, instance, boot.console, { network }));
   await installBoot(host, guest, boot);
   await runHooks(host, hooks, { environment: hookEnvironment(config, guest), osDir });
   return system.origin;

@@ -1,5 +1,5 @@
 import { familyOf } from "../filesystems/families.ts";
-import { osParameters, type SettingName, type SettingValues } from "../settings/settings.ts";
+import { osParameters, type SettingName, settings, type SettingValues } from "../settings/settings.ts";
 
 /** A rule across settings: each may be right by itself, but not together with the others. */
 export interface Rule {
@@ -8,6 +8,11 @@ export interface Rule {
   /** The problem and its remedy; undefined when there is none. */
   readonly problem: (values: SettingValues) => string | undefined;
 }
+
+const ipConfigNames = [
+  ...(["IPCONFIG0", "IPCONFIG1", "IPCONFIG2", "IPCONFIG3"] as const),
+  ...(["IPCONFIG4", "IPCONFIG5", "IPCONFIG6", "IPCONFIG7"] as const),
+];
 
 /** All rules across settings, in the order in which they are reported. */
 export const rules: readonly Rule[] = [
@@ -78,6 +83,24 @@ export const rules: readonly Rule[] = [
         bootstrap === "debootstrap" ? notInstalling.filter((option) => debootstrapOptions.includes(option)) : [];
       return found.length > 0
         ? `DEBOOTSTRAP_OPTS has ${found.join(" and ")}, so debootstrap would not install a system: remove it`
+        : undefined;
+    },
+  },
+  ...ipConfigNames.map((name): Rule => ({
+    names: ["NETWORK", name],
+    problem: (values) =>
+      values.network === "none" && values[settings[name].key] !== undefined
+        ? `${name} is set, and NETWORK=none configures no interface: set NETWORK=auto, static or dhcp`
+        : undefined,
+  })),
+  {
+    names: ["NETWORK", ...ipConfigNames],
+    problem: (values) => {
+      const has = (key: "gw" | "gw6") =>
+        ipConfigNames.filter((name) => values[settings[name].key]?.[key] !== undefined);
+      const twice = [has("gw"), has("gw6")].find((names) => names.length > 1);
+      return values.network !== "none" && twice !== undefined
+        ? `${twice.join(" and ")} all name a gateway, and a guest has one default route in each family: leave it out of all but one`
         : undefined;
     },
   },

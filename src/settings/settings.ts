@@ -4,6 +4,7 @@ import { backupSettings } from "./themes/backup.ts";
 import { bootSettings } from "./themes/boot.ts";
 import { cacheSettings } from "./themes/cache.ts";
 import { diskSettings } from "./themes/disk.ts";
+import { networkSettings } from "./themes/network.ts";
 import { nodeSettings } from "./themes/node.ts";
 import { systemSettings } from "./themes/system.ts";
 
@@ -17,6 +18,7 @@ export const settings = {
   ...cacheSettings,
   ...diskSettings,
   ...bootSettings,
+  ...networkSettings,
   ...backupSettings,
 } as const satisfies Record<string, Setting>;
 

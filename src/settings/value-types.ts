@@ -19,6 +19,13 @@ export const optionalPath = optionalText(absolutePattern);
 export const list = (pattern: RegExp) =>
   z.pipe(z.pipe(z.string(), z.transform(listItems)), z.readonly(z.array(text(pattern))));
 
+/** Items as in {@link list}, each of which `parse` takes; they become what it makes of them. */
+export const checkedList = (parse: (item: string) => string | undefined) =>
+  z.pipe(
+    z.string().check(z.refine((value) => listItems(value).every((item) => parse(item) !== undefined))),
+    z.transform((value: string): readonly string[] => listItems(value).flatMap((item) => parse(item) ?? [])),
+  );
+
 /** Words as a shell splits them. */
 export const words = z.pipe(
   z.string().check(z.refine((value) => shellWords(value) !== undefined)),

@@ -9,12 +9,18 @@ ff02::2\t\tip6-allrouters
 `;
 
 /**
- * Adds the guest's own line to /etc/hosts: full and short name at `address`, or at 127.0.1.1 for a guest that gets its
- * address by DHCP (Debian policy, so that the name always resolves). Earlier lines for either are replaced.
+ * Adds the guest's own lines to /etc/hosts: full and short name at each of `addresses`, or at 127.0.1.1 for a guest that
+ * gets its address by DHCP (Debian policy, so that the name always resolves). Earlier lines for either are replaced.
  */
-export async function writeHosts(files: RootedFiles, name: string, address = "127.0.1.1"): Promise<void> {
+export async function writeHosts(files: RootedFiles, name: string, addresses: readonly string[] = []): Promise<void> {
   const text = (await files.read("/etc/hosts")) ?? standard;
-  await files.write("/etc/hosts", withHost(text, name, address), { mode: 0o644 });
+  const [address = "127.0.1.1", ...others] = addresses;
+  const lines = others.map((other) => hostLine(name, other));
+  await files.write("/etc/hosts", [withHost(text, name, address), ...lines].join(""), { mode: 0o644 });
+}
+
+function hostLine(name: string, address: string): string {
+  return `${address}\t${[...new Set([name, shortName(name)])].join(" ")}\n`;
 }
 
 /** `text` of a hosts file with one line for `name` at `address`, after the last one of localhost at 127.0.0.1. */

@@ -4,6 +4,8 @@ import { expect, test } from "vitest";
 import { configureGuest } from "../../../src/guest/configure.ts";
 import type { InstanceConsole } from "../../../src/guest/console/serial-console.ts";
 import type { Instance, InstanceNic } from "../../../src/os-api/request.ts";
+import { planNetwork } from "../../../src/guest/network/plan.ts";
+import { facts, networkSettings, nic } from "../../fixtures/network-plan.ts";
 import { guestTree, type GuestTree } from "../../fixtures/guest-tree.ts";
 import { testHost } from "../../fixtures/test-host.ts";
 
@@ -76,8 +78,8 @@ test.each([
 
 test("names the guest at the address of its first interface", async () => {
   const guest = guestTree(system);
-  const nic = { index: 0, ip: "198.51.100.4" } as InstanceNic;
-  await configure(guest, { nics: [nic] });
+  const first = { index: 0, ip: "198.51.100.4" } as InstanceNic;
+  await configure(guest, { nics: [first] });
   expect(guest.text("etc/hosts")).toContain("198.51.100.4\tweb.example.com web\n");
 });
 
@@ -85,4 +87,22 @@ test("leaves the guest without a serial login when the instance has no serial co
   const guest = guestTree(system);
   await configure(guest, {}, { serial: undefined });
   expect(await guest.files.exists("/etc/systemd/system/getty.target.wants")).toBe(false);
+});
+
+test("configures a network that is planned, and hosts, resolv.conf and time servers agree with it", async () => {
+  const guest = guestTree({ ...system, "usr/lib/systemd/systemd-timesyncd": "", "etc/chrony/sources.d/.keep": "" });
+  const settings = networkSettings("static", ["ip=198.51.100.4/24;gw=198.51.100.1;ip6=2001:db8::4/64"]);
+  const plan = planNetwork(settings, facts([nic(0, { ip: "192.0.2.99" })]));
+  const network = {
+    plan,
+    dns: { nameservers: ["198.51.100.53"], search: ["example.com"] },
+    timeServers: ["ntp.example.com"],
+  };
+  await configureGuest(testHost(), { files: guest.files, ...disks }, instance, serial, { nodeRoot: node(), network });
+  expect(guest.text("etc/network/interfaces")).toContain("\taddress 198.51.100.4/24\n");
+  expect(guest.text("etc/hosts")).toContain("198.51.100.4\tweb.example.com web\n");
+  expect(guest.text("etc/hosts")).toContain("2001:db8::4\tweb.example.com web\n");
+  expect(guest.text("etc/resolv.conf")).toBe("search example.com\nnameserver 198.51.100.53\n");
+  expect(guest.text("etc/systemd/timesyncd.conf.d/ganeti.conf")).toBe("[Time]\nNTP=ntp.example.com\n");
+  expect(guest.text("etc/chrony/sources.d/ganeti.sources")).toBe("server ntp.example.com iburst\n");
 });

@@ -13,7 +13,7 @@ test.each(Object.keys(generated))("%s shows the table of settings as it is", (pa
 test("the settings file is all commented out and names each setting once", () => {
   const lines = settingsFile().split("\n");
   expect(lines.filter((line) => !/^(#|$)/.test(line))).toEqual([]);
-  const names = lines.flatMap((line) => /^# ([A-Z_]+)=".*"$/.exec(line)?.[1] ?? []);
+  const names = lines.flatMap((line) => /^# ([A-Z_]+[0-9]?)=".*"$/.exec(line)?.[1] ?? []);
   expect(names).toEqual(settingNames);
 });
 

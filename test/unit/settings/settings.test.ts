@@ -19,7 +19,7 @@ describe("every setting", () => {
   );
 
   it.each(settingNames)("%s is named like a shell variable", (name) => {
-    expect(name).toMatch(/^[A-Z][A-Z_]*$/);
+    expect(name).toMatch(/^[A-Z][A-Z_]*[0-9]?$/);
   });
 });
 

@@ -13,7 +13,7 @@ test("writes the standard file with the guest's own line where there is none", a
 
 test("uses the address of the first interface when it has one", async () => {
   const guest = guestTree({ "etc/hosts": "127.0.0.1\tlocalhost\n" });
-  await writeHosts(guest.files, "web.example.com", "192.0.2.7");
+  await writeHosts(guest.files, "web.example.com", ["192.0.2.7"]);
   expect(guest.text("etc/hosts")).toBe("127.0.0.1\tlocalhost\n192.0.2.7\tweb.example.com web\n");
 });
 
@@ -35,4 +35,12 @@ test("keeps other lines and comments, and writes a name without dot once", () =>
 test("changes nothing the second time", () => {
   const once = withHost("127.0.0.1 localhost\n", "web.example.com", "127.0.1.1");
   expect(withHost(once, "web.example.com", "127.0.1.1")).toBe(once);
+});
+
+test("names the guest at each of its addresses", async () => {
+  const guest = guestTree({ "etc/hosts": "127.0.0.1\tlocalhost\n" });
+  await writeHosts(guest.files, "web.example.com", ["192.0.2.7", "2001:db8::7"]);
+  expect(guest.text("etc/hosts")).toBe(
+    "127.0.0.1\tlocalhost\n192.0.2.7\tweb.example.com web\n2001:db8::7\tweb.example.com web\n",
+  );
 });
