@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { exportTo } from "../fixtures/backup.ts";
-import { diskTree, guestDisk } from "../fixtures/guest-disk.ts";
+import { guestDisk, inMounted } from "../fixtures/guest-disk.ts";
 import { installOs, instanceVariables } from "../fixtures/installed-os.ts";
 import { diskFile, sh } from "../fixtures/loop-disk.ts";
 import { testHost } from "../fixtures/test-host.ts";
@@ -47,6 +47,12 @@ function variables(disk: string, more: Readonly<Record<string, string>> = {}): R
   });
 }
 
+/** A digest of all files but fstab, which names other devices after the import of a dump. */
+function contents(disk: string, style: Kind["style"]): string {
+  const list = "find . -path ./lost+found -prune -o -type f ! -name fstab -print | LC_ALL=C sort";
+  return inMounted(disk, style, `${list} | xargs sha256sum | sha256sum; stat -c %a .`);
+}
+
 /** Runs an import and kills it after `instant` milliseconds; returns whether it had finished by itself. */
 async function killedImport(stream: string, env: Record<string, string>, instant: number): Promise<boolean> {
   const stdin = openSync(stream, "r");
@@ -71,10 +77,11 @@ describe(`SIGKILL at ${String(kills)} instants of an import`, () => {
     async (kind) => {
       const host = testHost();
       const source = guestDisk(join(host.directory, "source"), { ...kind, mib }, tree);
-      if (kind.raw === true) sh(`tune2fs -O casefold "$1" >/dev/null 2>&1 || debugfs -w -R 'ssv state 2' "$1"`, source);
+      // A filesystem that knows of errors in itself is taken raw.
+      if (kind.raw === true) sh(`debugfs -w -R 'ssv state 2' "$1" 2>&1`, source);
       const stream = join(host.directory, "stream");
       await exportTo(host, source, stream, { config: { exportFormat: kind.dump === true ? "dump" : "tar" } });
-      const wanted = kind.raw === true ? "" : JSON.stringify(diskTree(source, kind.style));
+      const wanted = contents(source, kind.style);
       const env = (disk: string): Record<string, string> => variables(disk, kind.env);
       const style = kind.env?.["PARTITION_STYLE"] === "msdos" ? "msdos" : kind.style;
       const disk = diskFile(join(host.directory, "disk"), mib + 2);
@@ -95,19 +102,20 @@ describe(`SIGKILL at ${String(kills)} instants of an import`, () => {
         const at = `after ${String(Math.round(instant))} of ${String(Math.round(whole))} ms: ${renamed.stderr}`;
         if (renamed.status === 0) {
           // Killed on its way out, when all was done.
-          if (wanted !== "") expect(JSON.stringify(diskTree(disk, style)), at).toBe(wanted);
+          expect(contents(disk, style), at).toBe(wanted);
           continue;
         }
         refused += 1;
         expect(renamed.status, at).toBe(1);
         if (!untouched) {
           expect(renamed.stderr, at).toMatch(/import did not finish|was killed before it had finished/);
-          expect(exported.status === 0 && /import did not finish/.test(renamed.stderr), at).toBe(false);
+          if (/import did not finish/.test(renamed.stderr))
+            expect(exported.stderr, at).toMatch(/import did not finish/);
         }
       }
       expect(refused).toBeGreaterThan(kills / 4);
       expect(await killedImport(stream, env(disk), 120_000)).toBe(true);
-      if (wanted !== "") expect(JSON.stringify(diskTree(disk, style))).toBe(wanted);
+      expect(contents(disk, style)).toBe(wanted);
       expect((await os.run("rename", { env: env(disk) })).status).toBe(0);
     },
     400_000,
