@@ -1,6 +1,6 @@
-import { existsSync, lstatSync } from "node:fs";
+import { existsSync, lstatSync, realpathSync, statSync } from "node:fs";
 import { rmdir, unlink } from "node:fs/promises";
-import { join, normalize } from "node:path";
+import { dirname, join, normalize } from "node:path";
 import { hasCode, KnownError, messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import {
@@ -12,6 +12,7 @@ import {
   unreadableJournals,
 } from "../host/journal.ts";
 import { acquireLock } from "../host/lock.ts";
+import { requireOwned } from "../host/ownership.ts";
 import { run } from "../host/run.ts";
 import { blockDeviceNumber, isHeldExclusively } from "./kernel/block-device.ts";
 import { describeUsers } from "./kernel/device-users.ts";
@@ -159,6 +160,7 @@ async function removeTree(host: Host, path: string): Promise<boolean> {
   const status = lstatSync(path, { throwIfNoEntry: false });
   if (status === undefined) return false;
   if (!status.isDirectory()) throw new KnownError(`${path} is not the directory that was recorded`);
+  requireSamePlace(path);
   const mount = mountsOfAllNamespaces().find(
     ({ mountPoint }) => mountPoint === path || mountPoint.startsWith(`${path}/`),
   );
@@ -166,6 +168,17 @@ async function removeTree(host: Host, path: string): Promise<boolean> {
     throw new KnownError(`${mount.mountPoint} is mounted`, { hint: `umount ${mount.mountPoint}` });
   await run(host, ["rm", "--recursive", "--force", "--one-file-system", "--", path]);
   return true;
+}
+
+// A link in the path leads to what was never ours; where others may write, one could come between look and removal.
+function requireSamePlace(path: string): void {
+  const real = realpathSync(path);
+  if (real !== path) {
+    throw new KnownError(`${path} is reached over a symbolic link, which leads to ${real}`, {
+      hint: "remove it by hand if it is scratch space; a link to it was put there since, or by CACHE_DIR",
+    });
+  }
+  requireOwned(dirname(path), statSync(dirname(path)), { shared: true });
 }
 
 async function ifPresent(remove: () => Promise<void>): Promise<boolean> {

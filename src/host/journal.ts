@@ -93,7 +93,7 @@ export function openJournal(runDir: string): Journal {
   return {
     record(entry) {
       if (!created) {
-        mkdirSync(directory, { recursive: true, mode: 0o755 });
+        mkdirSync(directory, { recursive: true, mode: 0o750 });
         append({ owner });
         created = true;
       }

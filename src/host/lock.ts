@@ -1,5 +1,6 @@
-import { mkdir, open, type FileHandle } from "node:fs/promises";
+import { open, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
+import { makeDirectories } from "./directories.ts";
 import type { Owned } from "./disposal.ts";
 import type { Host } from "./host.ts";
 import { run } from "./run.ts";
@@ -27,7 +28,7 @@ const conflict = 75; // EX_TEMPFAIL, told to flock(1) with --conflict-exit-code
  * Lock files are never unlinked: a second opener could otherwise lock a name that is gone.
  */
 export async function acquireLock(host: Host, path: string, options: LockOptions = {}): Promise<Lock | undefined> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+  await makeDirectories(dirname(path), 0o750);
   const file = await open(path, "a", 0o600);
   try {
     if (await flock(host, file, options)) return { path, [Symbol.asyncDispose]: () => file.close() };

@@ -1,9 +1,10 @@
-import { accessSync, constants, mkdirSync, realpathSync } from "node:fs";
+import { accessSync, constants, lstatSync, mkdirSync, realpathSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { hasCode, KnownError, messageOf } from "./errors.ts";
 import { createLog } from "./log.ts";
 import type { Host } from "./host.ts";
 import type { Installation } from "./installation.ts";
+import { requireOwned } from "./ownership.ts";
 import { openJournal } from "./journal.ts";
 
 /**
@@ -25,16 +26,17 @@ function resolved(path: string): string {
   }
 }
 
-/** Makes the run directory when it is missing. Throws KnownError when nothing can be written there. */
+/** Makes the run directory when it is missing. Throws KnownError when nothing can be written there, or others can. */
 export function openRunDirectory({ runDir }: Pick<Host, "runDir">): void {
   try {
-    mkdirSync(runDir, { recursive: true, mode: 0o755 });
+    mkdirSync(runDir, { recursive: true, mode: 0o750 });
     accessSync(runDir, constants.W_OK);
   } catch (error) {
     throw new KnownError(`cannot write to ${runDir}, where locks and mount points are: ${messageOf(error)}`, {
       hint: `make it writable (a tmpfs at /run, as systemd and initscripts mount it); nothing was changed`,
     });
   }
+  requireOwned(runDir, lstatSync(runDir));
 }
 
 export interface HostOptions {

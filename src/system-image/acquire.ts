@@ -1,5 +1,6 @@
 import type { Config } from "../config/config.ts";
 import { ReleaseStack, type Owned } from "../host/disposal.ts";
+import { UnusableDirectory } from "../host/directories.ts";
 import { messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import type { Lock } from "../host/lock.ts";
@@ -35,7 +36,7 @@ export async function acquireSystem(
   config: Config,
   bootPackages: readonly string[],
 ): Promise<SystemSource & Owned> {
-  const supply = { cache: openCache(config), means: bootstrapMeans(config) };
+  const supply = { cache: await openCache(config), means: bootstrapMeans(config) };
   const { cache } = supply;
   const asked = orderSystem(config, cache.folder, bootPackages);
   await cleanFolder(host, supply);
@@ -103,7 +104,7 @@ async function lockForBuilding(host: Host, { entry }: SystemOrder): Promise<Lock
     await makeCacheFolder(folder);
     return await entry.lock(host, "is making");
   } catch (error) {
-    if (host.signal.aborted) throw error;
+    if (host.signal.aborted || error instanceof UnusableDirectory) throw error;
     host.log.warn(`cannot write to the cache in ${folder.directory} (${messageOf(error)}); continuing without a cache`);
     return undefined;
   }

@@ -61,7 +61,7 @@ export interface Ensured {
  * administrator's own tar serves it.
  */
 export async function ensureCached(host: Host, config: Config, request: CacheRequest): Promise<Ensured> {
-  const cache = openCache(config);
+  const cache = await openCache(config);
   const filesystem = { type: config.filesystem, bootloader: request.bootloader };
   await makeCacheFolder(cache.folder);
   const asked = orderSystem(config, cache.folder, request.bootPackages);

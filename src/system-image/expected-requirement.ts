@@ -13,7 +13,7 @@ const leastSystem: Requirement = { bytes: 64 * 1_048_576, inodes: 0 };
  * cached one, else the least that any system takes. Nothing is opened for long or locked.
  */
 export async function expectedRequirement(config: Config, bootPackages: readonly string[]): Promise<Requirement> {
-  const cache = openCache(config);
+  const cache = await openCache(config);
   const order = orderSystem(config, cache.folder, bootPackages);
   for (const entry of entriesFor(cache, order)) {
     const manifest = await entry.manifest();

@@ -23,7 +23,7 @@ export interface CachedSystem {
 
 /** All cached systems, by name. */
 export async function listCaches(config: Config): Promise<readonly CachedSystem[]> {
-  const { folder, days } = openCache(config);
+  const { folder, days } = await openCache(config);
   const systems = [];
   for (const entry of await folder.entries()) {
     const system = await describe(entry, days);

@@ -23,7 +23,7 @@ export interface Pruned {
  * a damaged tar whose owner may not write it to him: it may be the only copy of what was to be kept for ever.
  */
 export async function pruneCaches(host: Host, config: Config): Promise<Pruned> {
-  const { folder, days } = openCache(config);
+  const { folder, days } = await openCache(config);
   await removeLeftovers(host, folder, bootstrapMeans(config).scratch);
   const expired = await removeExpired(host, folder, days);
   const names = new Set((await folder.entries()).map(({ name }) => name));

@@ -40,7 +40,7 @@ const indexBytes = 512 * 1024 * 1024;
 export async function refreshCaches(host: Host, config: Config, all: boolean): Promise<readonly Refreshed[]> {
   // The bootloader of the guests to come is not known; without one mkfs is as for most.
   const filesystem = { type: config.filesystem, bootloader: "none" } as const;
-  const workshop = { cache: openCache(config), means: bootstrapMeans(config), filesystem };
+  const workshop = { cache: await openCache(config), means: bootstrapMeans(config), filesystem };
   const results: Refreshed[] = [];
   for (const entry of await workshop.cache.folder.entries()) {
     try {

@@ -22,7 +22,7 @@ export interface Verified {
  */
 export async function verifyCaches(host: Host, config: Config): Promise<readonly Verified[]> {
   const results: Verified[] = [];
-  for (const entry of await openCache(config).folder.entries()) {
+  for (const entry of await (await openCache(config)).folder.entries()) {
     await using _lock = await entry.lock(host);
     const tar = await verifyTar(host, entry).catch((error: unknown) => unreadable(host, entry.tarPath, error));
     results.push(...tar);

@@ -143,7 +143,7 @@ describe("a cold start", () => {
 
   test("goes on with a warning when the cache cannot be written", async () => {
     mkdirSync(cacheDir);
-    sh(`mount -t tmpfs -o size=16k none "$1"`, cacheDir);
+    sh(`mount -t tmpfs -o size=16k,mode=0755 none "$1"`, cacheDir);
     try {
       const device = loopOn(diskFile(join(host.directory, "disk"), 64));
       await using system = await acquireSystem(host, config({ scratchDir: temporaryDirectory() }), []);
@@ -355,7 +355,7 @@ describe("integrity", () => {
 test("an administrator's tar on a filesystem without an inode left for the lock is used, with a warning", async () => {
   mkdirSync(cacheDir);
   // One inode for the root, one for the tar.
-  sh(`mount -t tmpfs -o nr_inodes=2 none "$1"`, cacheDir);
+  sh(`mount -t tmpfs -o nr_inodes=2,mode=0755 none "$1"`, cacheDir);
   try {
     ownTar(tar);
     expect(await acquire()).toContain(tar);

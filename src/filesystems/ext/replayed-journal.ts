@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, realpath, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Owned } from "../../host/disposal.ts";
 import type { Host } from "../../host/host.ts";
@@ -34,7 +34,8 @@ function intersection(a: readonly Extent[], b: readonly Extent[], bytes: number)
 }
 
 async function makeScratch(host: Host): Promise<{ readonly path: string } & Owned> {
-  const path = join(scratch, `ganeti-instance-debootstrap.${randomBytes(8).toString("hex")}`);
+  // Without links: by a path over a link recovery removes nothing.
+  const path = join(await realpath(scratch), `ganeti-instance-debootstrap.${randomBytes(8).toString("hex")}`);
   const struckOut = host.journal.record({ kind: "tree", path });
   const remove = async (): Promise<void> => {
     await rm(path, { recursive: true, force: true });

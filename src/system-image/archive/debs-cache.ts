@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { copyFile, link, mkdir, open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { copyFile, link, open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
+import { makeDirectories } from "../../host/directories.ts";
 import { hasCode } from "../../host/errors.ts";
 import type { ArchivePackage } from "./packages-index.ts";
 import { sha256Of } from "../../host/sha256.ts";
@@ -41,7 +42,7 @@ export async function takeCachedDebs(
  */
 export async function keepDebs(directory: string, source: string, limitMiB: number): Promise<void> {
   if (limitMiB > 0) {
-    await mkdir(directory, { recursive: true, mode: 0o755 });
+    await makeDirectories(directory, 0o750);
     const now = new Date();
     for (const name of await debNames(source)) {
       await addDeb(join(source, name), join(directory, name));

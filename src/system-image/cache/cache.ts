@@ -1,6 +1,8 @@
-import { mkdir } from "node:fs/promises";
 import type { Config } from "../../config/config.ts";
+import { makeDirectories } from "../../host/directories.ts";
 import { type CacheFolder, openCacheFolder } from "./folder.ts";
+import { requireOwnFolders } from "./own-folders.ts";
+import { scratchSpace } from "./scratch.ts";
 
 /** The cache of this node: its files, and the settings for what is done to them. */
 export interface Cache {
@@ -13,8 +15,12 @@ export interface Cache {
   readonly images: boolean;
 }
 
-/** The cache that the settings name; nothing is made before it is needed. */
-export function openCache(config: Config): Cache {
+/**
+ * The cache that the settings name; nothing is made before it is needed. Throws KnownError when its directories are not
+ * directories, or others than root may change them ({@link requireOwnFolders}).
+ */
+export async function openCache(config: Config): Promise<Cache> {
+  await requireOwnFolders(config.cacheDir, scratchSpace(config.scratchDir, config.cacheDir));
   return {
     folder: openCacheFolder(config.cacheDir),
     writable: config.generateCache,
@@ -23,7 +29,7 @@ export function openCache(config: Config): Cache {
   };
 }
 
-/** Makes the folder where it is missing. Throws system errors (EROFS, EACCES, ENOSPC). */
+/** Makes the folder where it is missing. Throws UnusableDirectory, and system errors (EROFS, EACCES, ENOSPC). */
 export async function makeCacheFolder({ directory }: CacheFolder): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o755 });
+  await makeDirectories(directory, 0o750);
 }

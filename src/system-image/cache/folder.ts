@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { hasCode } from "../../host/errors.ts";
+import { hasCode, KnownError, messageOf } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
 import { acquireLock, type Lock } from "../../host/lock.ts";
 import { findManifest, type FoundManifest } from "./manifest.ts";
@@ -104,6 +104,6 @@ async function listing(directory: string): Promise<readonly string[]> {
     return (await readdir(directory)).sort();
   } catch (error) {
     if (hasCode(error, "ENOENT")) return [];
-    throw error;
+    throw new KnownError(`cannot read ${directory}: ${messageOf(error)}`, { cause: error });
   }
 }

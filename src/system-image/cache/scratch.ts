@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdir, readFile, rmdir, statfs } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { mkdir, readFile, realpath, rmdir, statfs } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { makeDirectories } from "../../host/directories.ts";
 import { ReleaseStack, type Owned } from "../../host/disposal.ts";
 import { messageOf } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
@@ -91,7 +92,7 @@ async function memoryIsAmple(bytes: number): Promise<boolean> {
 async function memoryScratch(host: Host, bytes: number): Promise<Scratch & Owned> {
   await using stack = new ReleaseStack();
   const directory = join(host.runDir, "scratch", randomBytes(8).toString("hex"));
-  await mkdir(join(directory, ".."), { recursive: true, mode: 0o700 });
+  await makeDirectories(dirname(directory), 0o700);
   const strikeOut = host.journal.record({ kind: "directory", path: directory });
   stack.defer(async () => {
     await unmountScratch(host, directory);
@@ -107,9 +108,11 @@ async function memoryScratch(host: Host, bytes: number): Promise<Scratch & Owned
   return owned({ directory, description: "memory" }, stack.move());
 }
 
-async function diskScratch(host: Host, directory: string, bytes: number): Promise<Scratch & Owned> {
+async function diskScratch(host: Host, path: string, bytes: number): Promise<Scratch & Owned> {
   await using stack = new ReleaseStack();
-  await mkdir(join(directory, ".."), { recursive: true, mode: 0o700 });
+  await makeDirectories(dirname(path), 0o700);
+  // Without links, so that who removes it by the journal can tell that nobody has put one there since.
+  const directory = join(await realpath(dirname(path)), basename(path));
   const strikeOut = host.journal.record({ kind: "tree", path: directory });
   stack.defer(async () => {
     await removeTree(host, directory);

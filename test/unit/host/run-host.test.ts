@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openRunDirectory, runDirectory } from "../../../src/host/run-host.ts";
@@ -26,4 +26,19 @@ test("is made when it is missing, and what keeps it from being made is said with
   expect(() => {
     openRunDirectory({ runDir: join(directory, "file/here") });
   }).toThrow(expect.objectContaining({ name: "KnownError", hint: expect.stringMatching(/writable/) as unknown }));
+});
+
+test("is refused when others than root may write to it, with owner, mode and remedy; one that all may read is not", () => {
+  const runDir = temporaryDirectory();
+  chmodSync(runDir, 0o755);
+  openRunDirectory({ runDir });
+  chmodSync(runDir, 0o777);
+  expect(() => {
+    openRunDirectory({ runDir });
+  }).toThrow(
+    expect.objectContaining({
+      name: "UntrustedFile",
+      hint: expect.stringContaining(`chmod go-w ${runDir}`) as unknown,
+    }),
+  );
 });
