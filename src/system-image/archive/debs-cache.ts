@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { copyFile, link, open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { copyFile, type FileHandle, link, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { makeDirectories } from "../../host/directories.ts";
-import { hasCode } from "../../host/errors.ts";
+import { hasCode, KnownError } from "../../host/errors.ts";
 import type { ArchivePackage } from "./packages-index.ts";
+import { openCacheFile } from "../cache/cache-file.ts";
 import { sha256Of } from "../../host/sha256.ts";
 
 const mebibyte = 1024 * 1024;
@@ -82,18 +83,23 @@ async function addDeb(from: string, to: string): Promise<void> {
 }
 
 async function isWhole(path: string, { size, sha256 }: ArchivePackage): Promise<boolean> {
+  const file = await openPackage(path);
+  if (file === undefined) return false;
   try {
-    await using file = await openOwned(path);
-    return (await file.handle.stat()).size === size && (await sha256Of(file.handle)) === sha256;
-  } catch (error) {
-    if (hasCode(error, "ENOENT", "ENOTDIR")) return false;
-    throw error;
+    return (await file.stat()).size === size && (await sha256Of(file)) === sha256;
+  } finally {
+    await file.close();
   }
 }
 
-async function openOwned(path: string) {
-  const handle = await open(path, "r");
-  return { handle, [Symbol.asyncDispose]: () => handle.close() };
+// One that others may write to could still change behind its checksum.
+async function openPackage(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await openCacheFile(path);
+  } catch (error) {
+    if (error instanceof KnownError) return undefined;
+    throw error;
+  }
 }
 
 // False when it is gone: pruned by another process since it was looked at.

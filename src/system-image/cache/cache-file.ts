@@ -1,23 +1,25 @@
 import { constants } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { KnownError } from "../../host/errors.ts";
+import { requireOwned } from "../../host/ownership.ts";
 import { statIfThere } from "./pins.ts";
 import type { Stats } from "node:fs";
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
 /**
- * Opens a tar, manifest or image of the cache for reading; undefined when there is none. Throws KnownError when it is
- * not a regular file: a FIFO would never answer, a link may lead anywhere.
+ * Opens a tar, manifest, image or package of the cache for reading; undefined when there is none. Throws KnownError when
+ * it is not a regular file (a FIFO would never answer, a link may lead anywhere), UntrustedFile when others than root may
+ * write to it: it would count as the administrator's own.
  */
 export async function openCacheFile(path: string): Promise<FileHandle | undefined> {
   // Before it is opened, too: opening a device may do something.
   const found = await statIfThere(path);
   if (found === undefined) return undefined;
-  requireRegular(path, found);
+  requireOwnFile(path, found);
   const file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   try {
-    requireRegular(path, await file.stat());
+    requireOwnFile(path, await file.stat());
     return file;
   } catch (error) {
     await file.close();
@@ -25,8 +27,11 @@ export async function openCacheFile(path: string): Promise<FileHandle | undefine
   }
 }
 
-function requireRegular(path: string, stats: Stats): void {
-  if (stats.isFile()) return;
+function requireOwnFile(path: string, stats: Stats): void {
+  if (stats.isFile()) {
+    requireOwned(path, stats);
+    return;
+  }
   throw new KnownError(`${path} is ${kindOf(stats)}, not a regular file`, {
     hint: "move it away; a cache on other storage is reached by CACHE_DIR or a bind mount",
   });

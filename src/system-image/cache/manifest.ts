@@ -2,6 +2,7 @@ import type { BigIntStats } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import * as z from "zod/mini";
 import { KnownError } from "../../host/errors.ts";
+import { UntrustedFile } from "../../host/ownership.ts";
 import { systemSpecSchema } from "../system-spec.ts";
 import { openCacheFile } from "./cache-file.ts";
 import { partialPath } from "./partial-path.ts";
@@ -52,11 +53,11 @@ export type FoundManifest = Manifest | "unreadable" | undefined;
 
 /**
  * Reads a manifest. `"unreadable"` is one that this version does not understand, or something else in its place. Throws
- * what the medium gives.
+ * UntrustedFile, and what the medium gives.
  */
 export async function findManifest(path: string): Promise<FoundManifest> {
   const file = await openCacheFile(path).catch((error: unknown) => {
-    if (error instanceof KnownError) return "unreadable" as const;
+    if (error instanceof KnownError && !(error instanceof UntrustedFile)) return "unreadable" as const;
     throw error;
   });
   if (file === undefined || file === "unreadable") return file;
