@@ -3,6 +3,7 @@ import { open, type FileHandle } from "node:fs/promises";
 import { CommandError, KnownError, messageOf } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
 import { capture, run, start } from "../../host/run.ts";
+import { type Compression, compressionOf, decompressing } from "./compression.ts";
 
 /** What a tree takes: bytes in whole 4 KiB blocks, files of any kind. */
 export interface TreeSize {
@@ -27,15 +28,16 @@ export async function packTree(host: Host, directory: string, file: FileHandle):
   });
 }
 
-/** Unpacks a tar, read from the start of `tar`, into the empty directory `directory`. */
+/** Unpacks a tar, compressed or not, read from the start of `tar`, into the empty directory `directory`. */
 export async function unpackTar(host: Host, tar: FileHandle, directory: string): Promise<void> {
   const { size } = await tar.stat();
   const shown = setInterval(() => {
     host.log.progress(`unpacking the system: ${String(Math.floor((100 * positionOf(tar)) / size))} %`);
   }, 200);
   try {
-    const argv = ["tar", "--extract", "--file=-", "--preserve-permissions", `--directory=${directory}`, ...attributes];
-    await run(host, argv as [string, ...string[]], { stdin: tar.fd });
+    const compressed = decompressing(await compressionOf(tar));
+    const where = ["--preserve-permissions", `--directory=${directory}`];
+    await run(host, ["tar", "--extract", "--file=-", ...compressed, ...where, ...attributes], { stdin: tar.fd });
   } finally {
     clearInterval(shown);
     host.log.progress(undefined);
@@ -75,13 +77,15 @@ export async function treeSize(host: Host, directory: string): Promise<TreeSize>
 
 /**
  * Reads the tar at `path` to its end and returns what its tree takes when unpacked. Throws DamagedTar when it is no tar
- * or ends early.
+ * or ends early, KnownError when the node lacks the program that it is compressed with.
  */
 export async function surveyTar(host: Host, path: string): Promise<TreeSize> {
   const file = await open(path, "r");
   try {
-    await requireEndMarker(file, path);
-    return await listTar(host, file, path);
+    const compression = await compressionOf(file);
+    // Of a compressed one its program says that the end is missing.
+    if (compression === undefined) await requireEndMarker(file, path);
+    return await listTar(host, file, path, compression);
   } finally {
     await file.close();
   }
@@ -102,8 +106,14 @@ function endsEarly(path: string): DamagedTar {
 
 const listVerbosely = ["--list", "--verbose", "--block-number", "--numeric-owner", "--quoting-style=escape"] as const;
 
-async function listTar(host: Host, file: FileHandle, path: string): Promise<TreeSize> {
-  const listing = start(host, ["tar", ...listVerbosely, "--file=-"], { stdin: file.fd, stdout: "pipe" });
+async function listTar(
+  host: Host,
+  file: FileHandle,
+  path: string,
+  compression: Compression | undefined,
+): Promise<TreeSize> {
+  const argv = ["tar", ...listVerbosely, ...decompressing(compression), "--file=-"] as const;
+  const listing = start(host, argv, { stdin: file.fd, stdout: "pipe" });
   let bytes = 0;
   let inodes = 0;
   let last = "";
@@ -120,17 +130,29 @@ async function listTar(host: Host, file: FileHandle, path: string): Promise<Tree
     }
   });
   await listing.done.catch((error: unknown) => {
+    if (compression !== undefined && isMissing(error)) throw withoutProgram(path, compression, error);
     throw isVerdict(error) ? new DamagedTar(messageOf(error), { cause: error }) : error;
   });
   if (!/^block \d+: \*\* Block of NULs \*\*$/.test(last)) throw endsEarly(path);
   return { bytes, inodes };
 }
 
-// GNU tar ends with 2 when it met what is no tar; for want of memory, too.
+function isMissing(error: unknown): boolean {
+  return error instanceof CommandError && error.outcome.said.includes("Cannot exec");
+}
+
+function withoutProgram(path: string, program: Compression, cause: unknown): KnownError {
+  return new KnownError(`${path} is compressed with ${program}, which this node does not have`, {
+    cause,
+    hint: program === "xz" ? "apt-get install xz-utils" : `apt-get install ${program}`,
+  });
+}
+
+// GNU tar ends with 2 when it met what is no tar; for want of memory or as its decompressor was killed, too.
 function isVerdict(error: unknown): boolean {
   if (!(error instanceof CommandError)) return false;
   const { exitCode, said } = error.outcome;
-  return exitCode === 2 && !/memory exhausted|Cannot allocate memory/i.test(said);
+  return exitCode === 2 && !/memory exhausted|Cannot allocate memory|died with signal/i.test(said);
 }
 
 // `block 1: -rw-r--r-- 0/0  1234 2026-01-01 00:00 ./name`; a hard link takes nothing, a directory at least a block.
