@@ -1,10 +1,11 @@
-import { readFile } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { CommandError, CommandTimeout, KnownError, quoteArgv } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
 import { start } from "../../host/run.ts";
 import { componentsOf, type SystemSpec } from "../system-spec.ts";
 import { eachLine } from "./each-line.ts";
 import { readDebootstrapProgress } from "./debootstrap-progress.ts";
+import { causeOf } from "./remedies.ts";
 
 /** What debootstrap is to do. */
 export interface DebootstrapTask {
@@ -42,7 +43,7 @@ export async function runDebootstrap(host: Host, task: DebootstrapTask): Promise
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     if (error instanceof CommandTimeout) throw stuck(error, task.mirror);
-    throw new DebootstrapFailed(argv, progress.complaints, await endOf(task.log), error);
+    throw new DebootstrapFailed(argv, progress.complaints, await readLog(task.log), error);
   } finally {
     progress.end();
   }
@@ -84,39 +85,43 @@ export class DebootstrapFailed extends KnownError {
   constructor(argv: readonly string[], complaints: readonly string[], log: string, { outcome }: CommandError) {
     const reasons =
       complaints.length === 0 ? ` with status ${String(outcome.exitCode)}` : `: ${complaints.slice(-5).join("; ")}`;
-    const hint = remedyFor(complaints.join("\n"));
-    super(`debootstrap failed${reasons}\nthe end of its log:\n${log}\nthe command was: ${quoteArgv(argv)}`, { hint });
+    const cause = causeOf({ complaints: complaints.join("\n"), log });
+    const end = lastLines(log);
+    const earlier = cause?.line === undefined || end.includes(cause.line) ? "" : `\nin its log: ${cause.line}`;
+    const told = `${earlier}\nthe end of its log:\n${indented(end)}\nthe command was: ${quoteArgv(argv)}`;
+    super(`debootstrap failed${reasons}${told}`, { hint: cause?.remedy ?? unknownCause });
   }
 }
 
-// By debootstrap's own messages (1.0.141); the order is that of the steps.
-const remedies: readonly (readonly [RegExp, string])[] = [
-  [/no entry for .*\/binary-/i, "check ARCH and COMPONENTS: the mirror does not have them for this suite"],
-  [/target architecture/i, "check ARCH: this node cannot run its programs; qemu-user-static brings an emulator"],
-  [/signed by|signature|keyring/i, "check KEYRING, and that the mirror is the one of this distribution"],
-  [/couldn't find these debs/i, "check EXTRA_PKGS and COMPONENTS: the mirror has no such packages in this suite"],
-  [
-    /getting|fetch|retriev|download|resolve/i,
-    "check MIRROR, PROXY and SUITE, and whether this node reaches the mirror",
-  ],
-];
-
-function remedyFor(complaints: string): string {
-  const known = remedies.find(([pattern]) => pattern.test(complaints))?.[1];
-  return (
-    known ??
-    "DEBUG_LEVEL=1 shows all that debootstrap says; a mirror that was just being updated is whole again in an hour"
-  );
-}
-
+const unknownCause = "DEBUG_LEVEL=1 shows all that debootstrap says; BOOTSTRAP=mmdebstrap is another way to the same";
 const logLines = 12;
 
-async function endOf(log: string): Promise<string> {
-  const text = await readFile(log, "utf8").catch(() => "(none)");
+/** Of a larger log the end is read: what went wrong made it stop. */
+const logBytes = 8 * 1024 * 1024;
+
+async function readLog(path: string): Promise<string> {
+  try {
+    const file = await open(path, "r");
+    try {
+      const { size } = await file.stat();
+      const start = Math.max(0, size - logBytes);
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(size - start), 0, size - start, start);
+      return buffer.toString("utf8", 0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  } catch {
+    return "(none)";
+  }
+}
+
+function lastLines(log: string): string {
+  return log.trimEnd().split("\n").slice(-logLines).join("\n");
+}
+
+function indented(text: string): string {
   return text
-    .trimEnd()
     .split("\n")
-    .slice(-logLines)
     .map((line) => `    ${line}`)
     .join("\n");
 }

@@ -17,6 +17,8 @@ test.each([
   ["Release signed by unknown key (key id %s)", /check KEYRING/],
   ["Couldn't find these debs: %s", /check EXTRA_PKGS/],
   ["Something nobody thought of: %s", /DEBUG_LEVEL=1/],
+  ["unrecognized or invalid option %s", /check DEBOOTSTRAP_OPTS/],
+  ["Asked to install suite %s, but got stable (codename: trixie) from mirror", /check SUITE and MIRROR/],
 ])("debootstrap's '%s' is said with its remedy, and without the shell around it", async (message, remedy) => {
   const fake = fakeCommands({
     unshare,

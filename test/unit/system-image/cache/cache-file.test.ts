@@ -15,10 +15,15 @@ import { temporaryDirectory, testHost } from "../../../fixtures/test-host.ts";
 const soon = 5000;
 
 const kinds: readonly (readonly [string, (path: string) => unknown])[] = [
-  ["a FIFO", (path) => sh(`mkfifo "$1"`, path)],
-  ["a directory", (path) => mkdirSync(path)],
-  ["a symbolic link", (path) => symlinkSync("/etc/hostname", path)],
-  ["a device", (path) => sh(`mknod "$1" c 1 5`, path)],
+  ["a FIFO", (path) => void sh(`mkfifo "$1"`, path)],
+  ["a directory", (path) => { mkdirSync(path); }],
+  [
+    "a symbolic link",
+    (path) => {
+      symlinkSync("/etc/hostname", path);
+    },
+  ],
+  ["a device", (path) => void sh(`mknod "$1" c 1 5`, path)],
   [
     "a socket",
     async (path) => {
