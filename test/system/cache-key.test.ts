@@ -1,4 +1,5 @@
 import { chmodSync, mkdirSync, readFileSync, statSync, truncateSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { pruneCaches } from "../../src/system-image/prune.ts";
 import { ensureCached } from "../../src/system-image/build.ts";
@@ -23,7 +24,7 @@ freshCache();
 
 describe("the key", () => {
   test("keeps variants of one suite apart, and each finds its own again", async () => {
-    const origins = { EXTRA_PKGS: { kind: "file", path: "/nonexistent/variants/v.conf" } } as const;
+    const origins = { EXTRA_PKGS: { kind: "file", path: join(config().variantsDir, "v.conf") } } as const;
     const variant = { variant: "v", extraPackages: ["less"], origins };
     const [plain, own] = [await acquire(), await acquire(variant)];
     expect(own).not.toBe(plain);
