@@ -16,7 +16,12 @@ const soon = 5000;
 
 const kinds: readonly (readonly [string, (path: string) => unknown])[] = [
   ["a FIFO", (path) => void sh(`mkfifo "$1"`, path)],
-  ["a directory", (path) => { mkdirSync(path); }],
+  [
+    "a directory",
+    (path) => {
+      mkdirSync(path);
+    },
+  ],
   [
     "a symbolic link",
     (path) => {
