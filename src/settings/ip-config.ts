@@ -9,7 +9,10 @@ export interface IpConfig {
   readonly gw6: string | undefined;
 }
 
-/** The form of an `ipconfigN`, for error messages. */
+/** The form of an `ipconfigN` in one short line, for usage texts and error messages. */
+export const ipConfigShort = "ip=CIDR|dhcp;gw=ADDRESS;ip6=CIDR|auto|dhcp;gw6=ADDRESS";
+
+/** The same in words, for explanations. */
 export const ipConfigForm =
   "ip=ADDRESS/PREFIX or ip=dhcp, gw=, ip6=ADDRESS/PREFIX, ip6=auto or ip6=dhcp, gw6=, separated by ;";
 

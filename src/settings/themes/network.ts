@@ -1,5 +1,5 @@
 import { parseAddress } from "../addresses.ts";
-import { ipConfig, ipConfigForm } from "../ip-config.ts";
+import { ipConfig, ipConfigForm, ipConfigShort } from "../ip-config.ts";
 import type { Setting } from "../setting.ts";
 import { checkedList, list, oneOf } from "../value-types.ts";
 
@@ -56,7 +56,7 @@ export const networkSettings = {
     default: "",
     defaultWords: "the guest's own",
     help: "Time servers of a guest that has systemd-timesyncd or chrony.",
-    expected: "names or addresses of time servers, separated by semicolons, commas or blanks",
+    expected: "names or addresses, separated by semicolons, commas or blanks",
     example: "ntp.example.com",
     perInstance: { name: "ntp_servers", kind: "public" },
     applies: ["create"],
@@ -70,7 +70,7 @@ function ipConfigOf<const Index extends string>(index: Index) {
     default: "",
     defaultWords: "by NETWORK",
     help: `Addresses of interface ${index}: ${ipConfigForm}.`,
-    expected: ipConfigForm,
+    expected: ipConfigShort,
     example: "ip=192.0.2.4/24;gw=192.0.2.1;ip6=auto",
     perInstance: { name: `ipconfig${index}`, kind: "public" },
     applies,
