@@ -75,7 +75,7 @@ eval "${INSTANCE_DEBOOTSTRAP_SETTINGS-}"
 : "${DNS_SEARCH=}"
 : "${NTP_SERVERS=}"
 : "${EXPORT_COMPRESSION=none}"
-: "${EXPORT_FORMAT=tar}"
+: "${EXPORT_FORMAT=auto}"
 : "${IMPORT_NEW_UUIDS=no}"
 
 SCRIPT_NAME=create

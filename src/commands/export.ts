@@ -10,12 +10,14 @@ import { toolsFor } from "../host/tools-table.ts";
 import type { ExportRequest } from "../os-api/request.ts";
 import { compressionTools } from "../stream/pipe/compression.ts";
 import { openOutput, type OutputSink } from "../stream/pipe/output.ts";
-import { type DiskContent, openContent } from "../stream/export/disk-content.ts";
+import { type ContentOptions, type DiskContent, openContent } from "../stream/export/disk-content.ts";
 import { requireDumpable, writeDump } from "../stream/export/export-dump.ts";
+import { type PreparedImage, prepareImage } from "../stream/export/export-image.ts";
 import { prepareRaw } from "../stream/export/export-raw.ts";
 import { type PreparedContent, prepareTree } from "../stream/export/export-tree.ts";
-import { type Manifest, manifestVersion, toolName } from "../stream/format/manifest.ts";
-import { createMeter } from "../stream/pipe/meter.ts";
+import { type Manifest, toolName } from "../stream/format/manifest.ts";
+import { beginImageStream } from "../stream/image/image-writer.ts";
+import { createMeter, type Meter } from "../stream/pipe/meter.ts";
 import { reportSize } from "../stream/pipe/size-report.ts";
 import { beginStream } from "../stream/format/stream-writer.ts";
 import { measureTree } from "../stream/tree/survey.ts";
@@ -40,15 +42,29 @@ export async function exportDisk(
   requireOutput(request);
   const isSnapshot = isWritableSnapshot(request);
   await using disk = await attachDisk(host, request.disk, { readOnly: !isSnapshot });
-  await using content = await host.log.phase("look at the disk", () => openContent(host, disk, isSnapshot));
+  await using content = await host.log.phase("look at the disk", () =>
+    openContent(host, disk, contentOptions(config, isSnapshot)),
+  );
   const sink = openOutput(host, output.descriptor, config.exportFormat === "dump" ? "none" : config.exportCompression);
   try {
+    if (config.exportFormat === "image") requireImage(request.disk, content);
     if (config.exportFormat === "dump") await exportDump(host, request, content, sink);
     else await exportStream(host, request, disk, content, sink);
   } catch (error) {
     await sink.abandon();
     throw error;
   }
+}
+
+function contentOptions({ exportFormat }: Config, mayReplay: boolean): ContentOptions {
+  return { mayReplay, asImage: exportFormat === "auto" || exportFormat === "image" };
+}
+
+function requireImage(disk: string, content: DiskContent): void {
+  if (content.kind !== "tree") return;
+  throw new KnownError(`disk ${disk} cannot be exported as an image: it holds ${content.facts.type}`, {
+    hint: "export it with EXPORT_FORMAT=auto, which takes images of ext2, ext3 and ext4 and the files of others",
+  });
 }
 
 function toolsForExport({ exportFormat, exportCompression }: Config): readonly Tool[] {
@@ -73,18 +89,40 @@ async function exportStream(
   for (const note of prepared.manifest.notes) host.log.info(note);
   reportSize(host, request.sizeDescriptor, prepared.estimatedBytes + 10240);
   const meter = createMeter(host.log, "exported", prepared.estimatedBytes);
-  const writer = await beginStream(sink, manifestOf(request, disk, prepared), meter);
-  await host.log.phase(`export ${describe(content)}`, async () => {
-    await prepared.write(writer);
-    await writer.finish();
-  });
+  const manifest = manifestOf(request, disk, prepared);
+  await host.log.phase(`export ${describe(content)}`, () => writeStream(prepared, sink, manifest, meter));
   say(host.log, nameOf(request), [describe(content), `${mebibytes(meter.bytes)} before compression`]);
 }
 
-async function prepare(host: Host, request: ExportRequest, disk: Disk, content: DiskContent): Promise<PreparedContent> {
+async function writeStream(
+  prepared: PreparedContent | PreparedImage,
+  sink: OutputSink,
+  manifest: Manifest,
+  meter: Meter,
+): Promise<void> {
+  if (prepared.version === 2) {
+    const writer = await beginImageStream(sink, manifest, meter);
+    await prepared.write(writer);
+    await writer.finish();
+  } else {
+    const writer = await beginStream(sink, manifest, meter);
+    await prepared.write(writer);
+    await writer.finish();
+  }
+}
+
+async function prepare(
+  host: Host,
+  request: ExportRequest,
+  disk: Disk,
+  content: DiskContent,
+): Promise<PreparedContent | PreparedImage> {
+  const role = request.diskIndex === 0 ? "root" : "data";
   switch (content.kind) {
+    case "image":
+      return await prepareImage(host, disk, content, role);
     case "tree":
-      return await prepareTree(host, disk, content, request.diskIndex === 0 ? "root" : "data");
+      return await prepareTree(host, disk, content, role);
     case "swap":
       return prepareSwap(disk, content);
     case "raw":
@@ -96,6 +134,7 @@ async function prepare(host: Host, request: ExportRequest, disk: Disk, content: 
 function prepareSwap(disk: Disk, { uuid, label }: DiskContent & { readonly kind: "swap" }): PreparedContent {
   const identity = { ...(uuid === undefined ? {} : { uuid }), ...(label === undefined ? {} : { label }) };
   return {
+    version: 1,
     role: "swap",
     manifest: { swap: { ...identity, bytes: disk.sizeBytes }, notes: ["swap space: made anew by import"] },
     estimatedBytes: 0,
@@ -103,10 +142,14 @@ function prepareSwap(disk: Disk, { uuid, label }: DiskContent & { readonly kind:
   };
 }
 
-function manifestOf(request: ExportRequest, disk: Disk, { manifest, role }: PreparedContent): Manifest {
+function manifestOf(
+  request: ExportRequest,
+  disk: Disk,
+  { version, manifest, role }: PreparedContent | PreparedImage,
+): Manifest {
   return {
     format: "ganeti-instance-debootstrap",
-    version: manifestVersion,
+    version,
     tool: toolName,
     created: Math.floor(Date.now() / 1000),
     instance: request.instance.name,
@@ -155,6 +198,7 @@ function isWritable(path: string): boolean {
 
 function describe(content: DiskContent): string {
   if (content.kind === "tree") return `${content.facts.type} with its files`;
+  if (content.kind === "image") return `${content.facts.type} as an image`;
   return content.kind === "swap" ? "swap space" : "raw blocks";
 }
 

@@ -9,9 +9,12 @@ import { toolsFor } from "../host/tools-table.ts";
 import type { ImportRequest } from "../os-api/request.ts";
 import { isDump } from "../stream/format/dump-scanner.ts";
 import type { Manifest } from "../stream/format/manifest.ts";
-import { beginReading, type StreamReader } from "../stream/format/stream-reader.ts";
+import type { StreamReader } from "../stream/format/stream-reader.ts";
+import { beginReading } from "../stream/image/begin-reading.ts";
+import type { ImageReader } from "../stream/image/image-reader.ts";
 import { awaitSource, type Input, openInput, type Source } from "../stream/pipe/input.ts";
 import { createMeter } from "../stream/pipe/meter.ts";
+import { restoreImage } from "../stream/restore/restore-image.ts";
 import { restoreDump } from "../stream/restore/restore-dump.ts";
 import type { RestoredGuest } from "../stream/restore/restored-guest.ts";
 import { planRestore } from "../stream/restore/restore-plan.ts";
@@ -70,6 +73,7 @@ async function restore(restoration: Restoration, source: Source): Promise<string
   const reader = await beginReading(stream.chunks, createMeter(host.log, "imported"));
   requireTools(host, toolsForRestore(reader.manifest, restoration.request));
   reportDifferences(restoration, reader.manifest);
+  if (reader.kind === "image") return await importImage(restoration, reader);
   switch (reader.manifest.disk.role) {
     case "swap":
       await restoreSwap(host, restoration.disks.root, reader);
@@ -99,6 +103,20 @@ async function importTree(restoration: Restoration, reader: StreamReader): Promi
   return `${filesystem?.type ?? ""} of ${instance}, exported ${dateOf(created)}`;
 }
 
+async function importImage(restoration: Restoration, reader: ImageReader): Promise<string> {
+  const { host, config, disks, spoiled } = restoration;
+  const { filesystem, instance, created } = reader.manifest;
+  const plan = planRestore(disks.root, reader.manifest, config.importNewUuids);
+  spoiled.includes([plan.tree, ...plan.images.values()]);
+  const willEdit = disks.swap !== undefined;
+  await using restored = await restoreImage(host, disks.root, reader, plan, {
+    willEdit,
+    scratchDir: config.scratchDir,
+  });
+  await complete(restoration, restored);
+  return `${filesystem?.type ?? ""} of ${instance}, block by block, exported ${dateOf(created)}`;
+}
+
 async function importDump(restoration: Restoration, stream: Input): Promise<string> {
   const { host, request, config, disks } = restoration;
   requireTools(host, [...toolsForCreate(config, request), ...toolsFor("dump")]);
@@ -109,9 +127,12 @@ async function importDump(restoration: Restoration, stream: Input): Promise<stri
 
 // The guest's references to devices that have changed are rewritten while the guest is still mounted.
 async function complete({ host, disks }: Restoration, restored: RestoredGuest): Promise<void> {
-  const swap = await makeRequestedSwap(host, disks, restored.guest);
-  const devices = { ...restored.devices, ...(swap === undefined ? {} : { swap }) };
-  if (Object.keys(devices).length > 0) await rewriteDevices(host, restored.guest, devices);
+  const { guest } = restored;
+  if (guest !== undefined) {
+    const swap = await makeRequestedSwap(host, disks, guest);
+    const devices = { ...restored.devices, ...(swap === undefined ? {} : { swap }) };
+    if (Object.keys(devices).length > 0) await rewriteDevices(host, guest, devices);
+  }
   await restored.finish();
 }
 

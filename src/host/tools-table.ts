@@ -56,6 +56,7 @@ export const toolTable: readonly ToolRow[] = [
   { package: "util-linux", commands: ["setpriv", "unshare"], neededBy: ["always"] },
   { package: "util-linux", commands: ["flock", "blkid", "mountpoint"], neededBy: ["disk"] },
   { package: "util-linux", commands: ["blkdiscard"], neededBy: ["write"] },
+  { package: "util-linux", commands: ["prlimit"], neededBy: ["ext"] },
   { package: "util-linux", commands: ["mkswap"], neededBy: ["swap"] },
   { package: "util-linux", commands: ["blockdev"], neededBy: ["kpartx"] },
   { package: "mount", commands: ["losetup", "mount", "umount"], neededBy: ["disk"] },

@@ -151,51 +151,60 @@ describe("run as Ganeti runs it", () => {
 
   it("fails when a file cannot be read, or a directory", async () => {
     const directory = temporaryDirectory();
+    os.settings("EXPORT_FORMAT=tar\n");
     const source = guestDisk(join(directory, "source"), { style: "none", type: "ext4", mib: 64 }, tree);
     // Nonsense for an extent of one file.
     sh(`debugfs -w -R 'set_inode_field /f7 block[5] 0x7fffffff' "$1" 2>/dev/null`, source);
     const finished = await ganeti("./export >/dev/null", exportVariables([source], 0)).done;
+    os.settings("");
     expect(finished.status, finished.stderr).not.toBe(0);
     expect(finished.stderr).toMatch(/f7/);
   });
 
-  it("writes nothing but the stream to stdout, with DEBUG_LEVEL=1 too", async () => {
+  it.each([
+    ["tar", /^5\n(\w{64})\n\1\n/],
+    ["auto", /^[5-9]\n\w{64}\n\w{64}\n0\n$/],
+  ])("writes nothing but the stream to stdout, with DEBUG_LEVEL=1 too (%s)", async (format, expected) => {
     const directory = temporaryDirectory();
+    os.settings(`EXPORT_FORMAT=${format}\n`);
     const source = guestDisk(join(directory, "source"), { style: "none", type: "ext4", mib: 32 }, "echo x >x");
     const finished = await ganeti(`./export >'${directory}/stream'`, {
       ...exportVariables([source], 0),
       DEBUG_LEVEL: "1",
     }).done;
+    os.settings("");
     expect(finished.status).toBe(0);
-    expect(
-      sh(
-        `tar --list --file "$1" | wc -l; head -c -2048 "$1" | sha256sum | cut -c1-64; tar -xOf "$1" .ganeti-instance-debootstrap/sha256 | cut -c1-64`,
-        join(directory, "stream"),
-      ),
-    ).toMatch(/^5\n(\w{64})\n\1$/);
+    const look = `tar --list --file "$1" | wc -l; head -c -2048 "$1" | sha256sum | cut -c1-64
+      tar -xOf "$1" .ganeti-instance-debootstrap/sha256 | tail -1 | cut -c1-64; tail -c 1024 "$1" | tr -d '\\0' | wc -c`;
+    expect(`${sh(look, join(directory, "stream"))}\n`).toMatch(expected);
   });
 
-  it("ends within Ganeti's five seconds of a SIGTERM, and leaves a disk that holds no guest", async () => {
-    const directory = temporaryDirectory();
-    const big = "for i in $(seq 12); do head -c 20M /dev/urandom >big$i; done";
-    const source = guestDisk(join(directory, "source"), { style: "msdos", type: "ext4", mib: 400 }, big);
-    const target = diskFile(join(directory, "target"), 420);
-    expect(await ganeti(`./export >'${directory}/stream'`, exportVariables([source], 0)).done).toMatchObject({
-      status: 0,
-    });
-    // The end never comes: the import waits for it.
-    const half = `{ head -c 150M '${directory}/stream'; exec sleep 1000; } | ./import`;
-    const running = ganeti(half, importVariables([target], 0));
-    await mounted(target);
-    const begin = Date.now();
-    process.kill(-running.pid, "SIGTERM");
-    await running.done;
-    expect(Date.now() - begin, "milliseconds").toBeLessThan(5000);
-    expect(sh(`blkid -p "$1" || true`, target)).toBe("");
-    expect(sh(`blkid -p --offset 1048576 "$1" || true`, target)).toBe("");
-    expect(sh("losetup --list --noheadings --output BACK-FILE")).not.toContain(directory);
-    expect(readFileSync(target).toString("latin1", 0, 80)).toMatch(/import failed/);
-  });
+  it.each(["tar", "auto"])(
+    "ends within Ganeti's five seconds of a SIGTERM, and leaves no guest (%s)",
+    async (format) => {
+      const directory = temporaryDirectory();
+      const big = "for i in $(seq 12); do head -c 20M /dev/urandom >big$i; done";
+      const source = guestDisk(join(directory, "source"), { style: "msdos", type: "ext4", mib: 400 }, big);
+      const target = diskFile(join(directory, "target"), 420);
+      os.settings(`EXPORT_FORMAT=${format}\n`);
+      expect(await ganeti(`./export >'${directory}/stream'`, exportVariables([source], 0)).done).toMatchObject({
+        status: 0,
+      });
+      os.settings("");
+      // The end never comes: the import waits for it.
+      const half = `{ head -c 150M '${directory}/stream'; exec sleep 1000; } | ./import`;
+      const running = ganeti(half, importVariables([target], 0));
+      await begun(target, format === "tar" ? "1048576" : "0");
+      const begin = Date.now();
+      process.kill(-running.pid, "SIGTERM");
+      await running.done;
+      expect(Date.now() - begin, "milliseconds").toBeLessThan(5000);
+      expect(sh(`blkid -p "$1" || true`, target)).toBe("");
+      expect(sh(`blkid -p --offset 1048576 "$1" || true`, target)).toBe("");
+      expect(sh("losetup --list --noheadings --output BACK-FILE")).not.toContain(directory);
+      expect(readFileSync(target).toString("latin1", 0, 80)).toMatch(/import failed/);
+    },
+  );
 
   it("stays below 150 MB of memory whatever the size", async () => {
     const directory = temporaryDirectory();
@@ -218,11 +227,11 @@ describe("run as Ganeti runs it", () => {
   });
 });
 
-// Waits until the import has mounted what it restores.
-async function mounted(target: string): Promise<void> {
+// Waits until the import has what it restores to: a tree is mounted through a loop device at \`offset\`.
+async function begun(target: string, offset: string): Promise<void> {
   for (;;) {
     const holds = sh("losetup --list --noheadings --output BACK-FILE,OFFSET").split("\n");
-    if (holds.some((line) => line.startsWith(target) && line.endsWith("1048576"))) break;
+    if (holds.some((line) => line.startsWith(target) && line.endsWith(` ${offset}`))) break;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   await new Promise((resolve) => setTimeout(resolve, 1500));

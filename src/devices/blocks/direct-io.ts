@@ -4,7 +4,9 @@ import { hasCode } from "../../host/errors.ts";
 
 // The used part of the standard object. No library that this project loads has its type.
 declare const WebAssembly: {
-  readonly Memory: new (size: { readonly initial: number }) => { readonly buffer: ArrayBuffer };
+  readonly Memory: new (size: { readonly initial: number; readonly maximum?: number; readonly shared?: boolean }) => {
+    readonly buffer: ArrayBuffer | SharedArrayBuffer;
+  };
 };
 
 const wasmPageBytes = 65_536;
@@ -14,12 +16,35 @@ const wasmPageBytes = 65_536;
  * memory does. Undefined when it cannot be had (a limit on address space): go without O_DIRECT then.
  */
 export function pageAligned(bytes: number): Uint8Array | undefined {
+  const buffer = wasmMemory(bytes, false);
+  return buffer === undefined ? undefined : new Uint8Array(buffer, 0, bytes);
+}
+
+/** Such memory that threads can share. Undefined as above. */
+export function sharedPages(bytes: number): SharedArrayBuffer | undefined {
+  return wasmMemory(bytes, true) as SharedArrayBuffer | undefined;
+}
+
+function wasmMemory(bytes: number, shared: boolean): ArrayBuffer | SharedArrayBuffer | undefined {
+  const pages = Math.ceil(bytes / wasmPageBytes);
   try {
-    const { buffer } = new WebAssembly.Memory({ initial: Math.ceil(bytes / wasmPageBytes) });
-    return new Uint8Array(buffer, 0, bytes);
+    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared }).buffer;
   } catch (error) {
     if (error instanceof RangeError) return undefined;
     throw error;
+  }
+}
+
+/**
+ * Opens a block device (or a file on a disk) for reads past the page cache: what is read once displaces nothing there.
+ * Falls back to ordinary reads where O_DIRECT is not supported.
+ */
+export async function openDirectReading(device: string): Promise<FileHandle> {
+  try {
+    return await open(device, constants.O_RDONLY | constants.O_DIRECT);
+  } catch (error) {
+    if (!hasCode(error, "EINVAL", "EOPNOTSUPP")) throw error;
+    return await open(device, "r");
   }
 }
 

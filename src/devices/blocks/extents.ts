@@ -26,3 +26,26 @@ export function shifted(extents: readonly Extent[], offset: number): readonly Ex
 export function totalBytes(extents: readonly Extent[]): number {
   return extents.reduce((sum, { start, end }) => sum + end - start, 0);
 }
+
+/** Finds what lies in extents, while going along them. */
+export interface ExtentCursor {
+  /** What of `range` the extents cover. Each range must begin behind the end of the one before. */
+  within(range: Extent): readonly Extent[];
+}
+
+/** Walks along `extents`, which ascend and do not overlap. */
+export function createExtentCursor(extents: readonly Extent[]): ExtentCursor {
+  let index = 0;
+  return {
+    within({ start, end }) {
+      const found: Extent[] = [];
+      if (start >= end) return found;
+      for (let extent = extents[index]; extent !== undefined && extent.start < end; extent = extents[index]) {
+        if (extent.end > start) found.push({ start: Math.max(start, extent.start), end: Math.min(end, extent.end) });
+        if (extent.end > end) break;
+        index += 1;
+      }
+      return found;
+    },
+  };
+}

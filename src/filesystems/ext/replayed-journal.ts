@@ -24,18 +24,22 @@ export async function freeSpaceOfDirtyExt(host: Host, device: string, bytes: num
   return intersection(before, after, bytes);
 }
 
-// Only the journal: e2fsck's repairs would free what the guest's kernel still reads, as the blocks of orphans.
-async function replayJournal(host: Host, device: string): Promise<void> {
-  await run(host, ["e2fsck", "-y", "-E", "journal_only", device], { accept: [0, 1] });
+/**
+ * Replays the journal of ext3 or ext4 on a device or in a file. Only the journal: e2fsck's repairs would free what the
+ * guest's kernel still reads, as the blocks of orphans. Throws CommandError when it cannot be replayed.
+ */
+export async function replayJournal(host: Host, device: string): Promise<void> {
+  await run(host, ["e2fsck", "-y", "-E", "journal_only", device], { accept: [0, 1], isolated: true });
 }
 
 function intersection(a: readonly Extent[], b: readonly Extent[], bytes: number): readonly Extent[] {
   return complement([...complement(a, bytes), ...complement(b, bytes)], bytes);
 }
 
-async function makeScratch(host: Host): Promise<{ readonly path: string } & Owned> {
+/** Makes an empty directory in `parent`; the release removes it with all that is in it. */
+export async function makeScratch(host: Host, parent = scratch): Promise<{ readonly path: string } & Owned> {
   // Without links: by a path over a link recovery removes nothing.
-  const path = join(await realpath(scratch), `ganeti-instance-debootstrap.${randomBytes(8).toString("hex")}`);
+  const path = join(await realpath(parent), `ganeti-instance-debootstrap.${randomBytes(8).toString("hex")}`);
   const struckOut = host.journal.record({ kind: "tree", path });
   const remove = async (): Promise<void> => {
     await rm(path, { recursive: true, force: true });

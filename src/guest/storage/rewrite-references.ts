@@ -73,12 +73,20 @@ export async function readSwapIdentity(
 /** Removes the rules by which old udev versions gave interfaces names by their MAC address, which is another now. */
 export async function removeNetworkRules(host: Host, guest: RootedFiles): Promise<void> {
   try {
-    for (const name of await guest.list("/etc/udev/rules.d")) {
-      if (/^(z\d*_|\d+-)persistent-net\.rules$/.test(name)) await guest.remove(`/etc/udev/rules.d/${name}`);
+    for (const name of await guest.list(rulesDirectory)) {
+      if (isNetworkRules(name)) await guest.remove(`${rulesDirectory}/${name}`);
     }
   } catch (error) {
     host.log.warn(`old network rules may be left: ${messageOf(error)}`);
   }
+}
+
+/** Where udev keeps rules. */
+export const rulesDirectory = "/etc/udev/rules.d";
+
+/** Whether a file of {@link rulesDirectory} binds the names of network devices to their old addresses. */
+export function isNetworkRules(name: string): boolean {
+  return /^(z\d*_|\d+-)persistent-net\.rules$/.test(name);
 }
 
 function renamed(spec: string | undefined, uuid: string | undefined): readonly (readonly [string, string])[] {

@@ -12,9 +12,9 @@ export const backupSettings = {
   },
   EXPORT_FORMAT: {
     key: "exportFormat",
-    ...oneOf("tar", "dump"),
-    default: "tar",
-    help: "Format of exports. dump: nodes with the older bash scripts can read it; ext2, ext3 and ext4 only.",
+    ...oneOf("auto", "image", "tar", "dump"),
+    default: "auto",
+    help: "Format of exports. image: used blocks, of ext2, ext3 and ext4 only. tar: files. auto: an image where possible, else tar. dump: nodes with the older bash scripts can read it; ext2, ext3 and ext4 only.",
     applies: ["export"],
   },
   IMPORT_NEW_UUIDS: {

@@ -8,6 +8,7 @@ import { readPieces } from "../../devices/blocks/raw-blocks.ts";
 /** A disk taken as it is: what is neither free nor zero, as pieces. */
 export function prepareRaw(disk: Disk, content: RawContent): PreparedContent {
   return {
+    version: 1,
     role: "raw",
     manifest: { raw: { reason: content.reason }, notes: [] },
     estimatedBytes: totalBytes(complement(content.free, disk.sizeBytes)),

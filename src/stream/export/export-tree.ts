@@ -13,6 +13,7 @@ import { countSockets, measureTree } from "../tree/survey.ts";
 
 /** A tree made ready to be written: what its manifest says, the estimated size, and how. */
 export interface PreparedContent {
+  readonly version: 1;
   readonly manifest: Partial<Manifest> & Pick<Manifest, "notes">;
   readonly role: Manifest["disk"]["role"];
   readonly estimatedBytes: number;
@@ -35,6 +36,7 @@ export async function prepareTree(
   const images = imagePartitions(content);
   const encodedFlags = encodeInodeFlags(flags);
   return {
+    version: 1,
     role,
     manifest: {
       layout: describeLayout(content),
@@ -58,7 +60,11 @@ export async function prepareTree(
   };
 }
 
-function describeLayout({ table, partition }: TreeContent): DiskLayout {
+/** What is around a filesystem. */
+export type Surroundings = Pick<TreeContent, "table" | "partition">;
+
+/** The layout of a disk for its manifest. */
+export function describeLayout({ table, partition }: Surroundings): DiskLayout {
   if (table === undefined) return { style: "none" };
   return {
     style: table.style,
@@ -83,15 +89,17 @@ function describePartition(partition: Partition, isTree: boolean): LayoutPartiti
   };
 }
 
-function imagePartitions({ table, partition }: TreeContent): readonly Partition[] {
+/** The partitions besides the filesystem's. */
+export function imagePartitions({ table, partition }: Surroundings): readonly Partition[] {
   return table?.partitions.filter((each) => each !== partition) ?? [];
 }
 
-async function writeImage(
+/** Writes a partition that serves a boot loader, as pieces. */
+export async function writeImage(
   disk: Disk,
   table: PartitionTable | undefined,
   partition: Partition,
-  writer: StreamWriter,
+  writer: Pick<StreamWriter, "member">,
 ): Promise<void> {
   const start = partition.startSector * (table?.sectorSize ?? disk.sectorSize);
   const end = start + partition.sectors * (table?.sectorSize ?? disk.sectorSize);
@@ -100,9 +108,11 @@ async function writeImage(
   }
 }
 
-// The boot code and what lies between the table and the first partition (GRUB's core image): kept from byte 0, so that
-// offsets in it are those of the disk. Zeros at its end are left out.
-async function readBootArea(disk: Disk, table: PartitionTable | undefined): Promise<Buffer | undefined> {
+/**
+ * The boot code and what lies between the table and the first partition (GRUB's core image): kept from byte 0, so that
+ * offsets in it are those of the disk. Zeros at its end are left out.
+ */
+export async function readBootArea(disk: Disk, table: PartitionTable | undefined): Promise<Buffer | undefined> {
   if (table === undefined) return undefined;
   const first = Math.min(...table.partitions.map(({ startSector }) => startSector));
   return withoutZerosBehind(await readBlocks(disk.device, 0, first * table.sectorSize));

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { filesystemSchema } from "../../filesystems/families.ts";
+import { type FilesystemFacts, filesystemSchema } from "../../filesystems/families.ts";
 import { bytes, label, powerOfTwo, uuid, word } from "../../filesystems/facts.ts";
 import { KnownError } from "../../host/errors.ts";
 
@@ -8,7 +8,10 @@ export const toolName = "ganeti-instance-debootstrap 1.0.0";
 
 /** Name of the first member of a stream. */
 export const manifestName = ".ganeti-instance-debootstrap/manifest.json";
+/** Version of a stream with a tree, raw pieces or swap space. */
 export const manifestVersion = 1;
+/** Version of a stream with the blocks of a filesystem: other members, other checksums. */
+export const imageVersion = 2;
 /** Largest manifest that is read, in bytes. */
 export const manifestLimit = 1024 * 1024;
 
@@ -46,7 +49,7 @@ export type LayoutPartition = z.infer<typeof partitionSchema>;
 /** The first member of a stream: what the disk was, and what follows. See docs/export-format.md. */
 export const manifestSchema = z.object({
   format: z.literal("ganeti-instance-debootstrap"),
-  version: z.literal(manifestVersion),
+  version: z.union([z.literal(manifestVersion), z.literal(imageVersion)]),
   tool: z.string(),
   /** Seconds since 1970; also the modification time of the members that are not the guest's. */
   created: z.int().check(z.nonnegative()),
@@ -62,6 +65,19 @@ export const manifestSchema = z.object({
   filesystem: z.optional(filesystemSchema),
   /** What the tree takes: bytes in blocks of the filesystem, and files of any kind. */
   used: z.optional(z.object({ bytes, inodes: bytes })),
+  /** The filesystem's blocks instead of a tree: version 2. */
+  image: z.optional(
+    z.object({
+      /** Size of the filesystem. */
+      bytes: bytes.check(z.minimum(64 * 1024), z.maximum(2 ** 49)),
+      /** Offsets and lengths are multiples of it. */
+      blockSize: powerOfTwo.check(z.minimum(1024)),
+      /** Whether the guest's journal is still to be replayed, in the restored copy. */
+      journal: z.enum(["clean", "unreplayed"]),
+      /** Bytes of `used-blocks`. */
+      usedBlocks: bytes,
+    }),
+  ),
   swap: z.optional(z.object({ uuid: z.optional(uuid), label: z.optional(label), bytes })),
   raw: z.optional(z.object({ reason: z.string() })),
   /** Bytes of `boot-area.bin`, the disk before its first partition; absent without one. */
@@ -87,7 +103,7 @@ export function decodeManifest(content: Buffer): Manifest {
   const json = parseJson(content);
   const head = headSchema.safeParse(json);
   if (!head.success) throw new KnownError("the stream's manifest is not one of ganeti-instance-debootstrap");
-  if (head.data.version > manifestVersion) throw laterVersion(head.data.version);
+  if (head.data.version > imageVersion) throw laterVersion(head.data.version);
   const parsed = manifestSchema.safeParse(json);
   if (!parsed.success) throw new KnownError(`the stream's manifest is damaged: ${problems(parsed.error.issues)}`);
   requireConsistent(parsed.data);
@@ -104,7 +120,7 @@ function parseJson(content: Buffer): unknown {
 
 function laterVersion(version: number): KnownError {
   return new KnownError(
-    `the stream has version ${String(version)}, but this program reads up to ${String(manifestVersion)}`,
+    `the stream has version ${String(version)}, but this program reads up to ${String(imageVersion)}`,
     { hint: "upgrade ganeti-instance-debootstrap on this node and import again" },
   );
 }
@@ -114,13 +130,21 @@ function problems(issues: readonly z.core.$ZodIssue[]): string {
 }
 
 function requireConsistent(manifest: Manifest): void {
-  const { disk, layout, filesystem, used, swap, raw } = manifest;
+  const { version, disk, layout, filesystem, used, image, swap, raw } = manifest;
   const isTree = disk.role === "root" || disk.role === "data";
   if (isTree !== (layout !== undefined && filesystem !== undefined && used !== undefined))
     throw contradiction("layout");
+  if ((version === imageVersion) !== (image !== undefined) || (image !== undefined && !isTree))
+    throw contradiction("image");
+  if (image !== undefined && (filesystem === undefined || !isOwnSize(image, filesystem))) throw contradiction("image");
   if ((disk.role === "swap") !== (swap !== undefined)) throw contradiction("swap");
   if ((disk.role === "raw") !== (raw !== undefined)) throw contradiction("raw");
   if (layout !== undefined && layout.style !== "none") requireConsistentTable(layout.partitions);
+}
+
+// Only ext2, ext3 and ext4 come as images.
+function isOwnSize({ bytes, blockSize }: NonNullable<Manifest["image"]>, filesystem: FilesystemFacts): boolean {
+  return "blocks" in filesystem && blockSize === filesystem.blockSize && bytes === filesystem.blocks * blockSize;
 }
 
 function requireConsistentTable(partitions: readonly LayoutPartition[]): void {

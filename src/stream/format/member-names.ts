@@ -12,6 +12,14 @@ export function rawPieceName(offset: number): string {
   return `raw/${digits(offset)}`;
 }
 
+/** Name of the member with the list of a filesystem's used blocks. */
+export const usedBlocksName = "used-blocks";
+
+/** Name of a piece of a filesystem that is kept as an image. */
+export function blocksName(offset: number): string {
+  return `blocks/${digits(offset)}`;
+}
+
 /** Name of a piece of a partition that is kept as an image. */
 export function partitionPieceName(number: number, offset: number): string {
   return `partitions/${String(number)}/${digits(offset)}`;

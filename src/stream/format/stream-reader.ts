@@ -1,8 +1,14 @@
 import { KnownError } from "../../host/errors.ts";
 import { checksumName, createStreamHash } from "./checksum.ts";
-import { decodeManifest, type Manifest, manifestLimit, manifestName } from "./manifest.ts";
-import type { Meter } from "../pipe/meter.ts";
-import { createTarScanner, type TarEvent, type TarMember } from "./tar-scanner.ts";
+import type { EventQueue } from "./event-queue.ts";
+import type { Manifest } from "./manifest.ts";
+import type { TarEvent, TarMember } from "./tar-scanner.ts";
+
+/** The manifest, and all bytes of the stream so far. */
+export interface FirstMember {
+  readonly manifest: Manifest;
+  readonly bytes: Buffer;
+}
 
 /** A member whose data comes next. */
 export interface ReceivedMember {
@@ -13,6 +19,7 @@ export interface ReceivedMember {
 
 /** Reads a stream of version 1, hashing it on the way. */
 export interface StreamReader {
+  readonly kind: "members";
   readonly manifest: Manifest;
   /** The next member before the checksum, or undefined when that is reached. */
   nextMember(): Promise<ReceivedMember | undefined>;
@@ -24,10 +31,10 @@ export interface StreamReader {
   finish(): Promise<void>;
 }
 
-/** Reads the manifest of a stream. Throws KnownError for what is no such stream, or one of a later version. */
-export async function beginReading(chunks: AsyncIterable<Buffer>, meter: Meter): Promise<StreamReader> {
-  const events = createEventQueue(chunks, meter);
+/** Reads on behind the manifest, in a stream of version 1. */
+export function createStreamReader(events: EventQueue, { manifest, bytes }: FirstMember): StreamReader {
   const hash = createStreamHash();
+  hash.update(bytes);
   let current: TarMember | undefined;
 
   const nextMember = async (): Promise<ReceivedMember | undefined> => {
@@ -58,8 +65,8 @@ export async function beginReading(chunks: AsyncIterable<Buffer>, meter: Meter):
     return bytes.subarray(0, size);
   };
 
-  const manifest = await readManifest(events, nextMember, content);
   return {
+    kind: "members",
     manifest,
     nextMember,
     nextPart,
@@ -78,54 +85,8 @@ export async function beginReading(chunks: AsyncIterable<Buffer>, meter: Meter):
   };
 }
 
-async function readManifest(
-  events: EventQueue,
-  nextMember: () => Promise<ReceivedMember | undefined>,
-  content: (limit: number) => Promise<Buffer>,
-): Promise<Manifest> {
-  const first = await events.peek();
-  if (first?.kind !== "member" || first.member.name !== manifestName || first.member.type !== "0") {
-    throw new KnownError("stdin is neither a backup of ganeti-instance-debootstrap nor one of dump", {
-      hint: "check which OS the exported instance had: gnt-backup list, gnt-instance info",
-    });
-  }
-  await nextMember();
-  return decodeManifest(await content(manifestLimit));
-}
-
-interface EventQueue {
-  readonly ended: boolean;
-  /** The event that comes next, undefined at the end of the input. */
-  peek(): Promise<TarEvent | undefined>;
-  shift(): void;
-}
-
-function createEventQueue(chunks: AsyncIterable<Buffer>, meter: Meter): EventQueue {
-  const scanner = createTarScanner();
-  const iterator = chunks[Symbol.asyncIterator]();
-  let queue: readonly TarEvent[] = [];
-  let at = 0;
-  return {
-    get ended() {
-      return scanner.ended;
-    },
-    async peek() {
-      while (at === queue.length) {
-        const next = await iterator.next();
-        if (next.done === true) return undefined;
-        meter.add(next.value.length);
-        queue = scanner.push(next.value);
-        at = 0;
-      }
-      return queue[at];
-    },
-    shift() {
-      at += 1;
-    },
-  };
-}
-
-async function required(events: EventQueue): Promise<TarEvent> {
+/** The event that comes next. Throws KnownError at the end of the input. */
+export async function required(events: EventQueue): Promise<TarEvent> {
   const event = await events.peek();
   if (event === undefined) throw truncated();
   return event;
@@ -136,9 +97,9 @@ export function printable(name: string): string {
   return JSON.stringify(name.length > 200 ? `${name.slice(0, 200)}...` : name);
 }
 
-/** The error of a stream that ended early. */
-export function truncated(): KnownError {
-  return new KnownError("the backup is truncated: it ends before its end marker", {
+/** The error of a stream that ended early, `where` that is known. */
+export function truncated(where = "before its end marker"): KnownError {
+  return new KnownError(`the backup is truncated: it ends ${where}`, {
     hint: "the export failed, or its way here broke: look at its log and export again",
   });
 }

@@ -11,10 +11,14 @@ export interface TarHeader {
   readonly size: number;
 }
 
-/** What {@link encodeHeader} writes; mode defaults to 0600 and `modified` (seconds since 1970) to 0. */
+/**
+ * What {@link encodeHeader} writes; mode defaults to 0600, `modified` (seconds since 1970) to 0, the type flag to that of
+ * a regular file.
+ */
 export interface NewMember {
   readonly name: string;
   readonly size: number;
+  readonly type?: string;
   readonly mode?: number;
   readonly modified?: number;
 }
@@ -60,8 +64,8 @@ export function decodeHeader(block: Buffer): TarHeader {
   };
 }
 
-/** A ustar header of a regular file owned by root. Throws when the name does not fit. */
-export function encodeHeader({ name, size, mode = 0o600, modified = 0 }: NewMember): Buffer {
+/** A ustar header of a file owned by root. Throws when the name does not fit. */
+export function encodeHeader({ name, size, type = "0", mode = 0o600, modified = 0 }: NewMember): Buffer {
   const block = Buffer.alloc(tarBlock);
   if (Buffer.byteLength(name) > field.name[1]) throw new Error(`too long for a ustar header: ${name}`);
   block.write(name, field.name[0]);
@@ -71,7 +75,7 @@ export function encodeHeader({ name, size, mode = 0o600, modified = 0 }: NewMemb
   if (size < 8 ** 11) writeOctal(block, field.size, size);
   else writeBase256(block, field.size, size);
   writeOctal(block, field.mtime, modified);
-  block.write("0", field.type[0]);
+  block.write(type, field.type[0]);
   block.write("ustar\u000000", field.magic[0], "latin1");
   block.write(`${checksumOf(block).toString(8).padStart(6, "0")}\0 `, field.checksum[0], "latin1");
   return block;

@@ -5,19 +5,24 @@ import type { Owned } from "../../host/disposal.ts";
 import type { Host } from "../../host/host.ts";
 import { bootAreaLimit } from "../export/disk-content.ts";
 import type { Manifest } from "../format/manifest.ts";
-import { bootAreaName, bootBlockName, inodeFlagsName } from "../format/member-names.ts";
+import { bootAreaName, bootBlockName, inodeFlagsName, usedBlocksName } from "../format/member-names.ts";
 import { damaged, printable, type ReceivedMember, type StreamReader } from "../format/stream-reader.ts";
+import type { TarMember } from "../format/tar-scanner.ts";
 import { decodeInodeFlags, type InodeFlags, inodeFlagsLimit } from "../tree/inode-flags.ts";
 import { isOfTree } from "../tree/unpack-tree.ts";
 import type { RestorePlan } from "./restore-plan.ts";
 
 /** What came before a tree. */
-export interface MembersBeforeTree {
-  readonly bootArea: Buffer | undefined;
-  readonly bootBlock: Buffer | undefined;
+export interface MembersBeforeTree extends SmallMembers {
   readonly flags: readonly InodeFlags[];
   /** The tree's own directory, whose data was not read yet. */
   readonly firstOfTree: ReceivedMember;
+}
+
+/** What boots a guest, as it was received. */
+export interface SmallMembers {
+  readonly bootArea: Buffer | undefined;
+  readonly bootBlock: Buffer | undefined;
 }
 
 /**
@@ -30,22 +35,53 @@ export async function receiveBeforeTree(
   reader: StreamReader,
   plan: RestorePlan,
 ): Promise<MembersBeforeTree> {
+  const { members, next } = await receiveUntil(host, disk, reader, plan, isOfTree);
+  const flags = next.member.type === "5" ? (members.get(inodeFlagsName) ?? Buffer.alloc(0)) : undefined;
+  if (flags === undefined) throw damaged("its tree is no directory");
+  return {
+    bootArea: members.get(bootAreaName),
+    bootBlock: members.get(bootBlockName),
+    flags: decodeInodeFlags(flags),
+    firstOfTree: next,
+  };
+}
+
+/** Reads up to the list of used blocks, as {@link receiveBeforeTree} does to the tree. */
+export async function receiveBeforeBlocks(
+  host: Host,
+  disk: Disk,
+  reader: MemberReader,
+  plan: RestorePlan,
+): Promise<SmallMembers> {
+  const { members } = await receiveUntil(
+    host,
+    disk,
+    reader,
+    plan,
+    ({ name, type }) => name === usedBlocksName && type === "0",
+  );
+  return { bootArea: members.get(bootAreaName), bootBlock: members.get(bootBlockName) };
+}
+
+/** What both kinds of streams can do. */
+export type MemberReader = Pick<StreamReader, "manifest" | "nextMember" | "content">;
+
+async function receiveUntil(
+  host: Host,
+  disk: Disk,
+  reader: MemberReader,
+  plan: RestorePlan,
+  isNext: (member: TarMember) => boolean,
+): Promise<{ readonly members: ReadonlyMap<string, Buffer>; readonly next: ReceivedMember }> {
   const members = new Map<string, Buffer>();
   await using images = await openImages(host, disk, plan);
   for (;;) {
     const received = await reader.nextMember();
     if (received === undefined) throw damaged("it has no tree");
     const { member } = received;
-    if (isOfTree(member)) {
-      const flags = member.type === "5" ? (members.get(inodeFlagsName) ?? Buffer.alloc(0)) : undefined;
-      if (flags === undefined) throw damaged("its tree is no directory");
+    if (isNext(member)) {
       requireAnnounced(reader.manifest, members);
-      return {
-        bootArea: members.get(bootAreaName),
-        bootBlock: members.get(bootBlockName),
-        flags: decodeInodeFlags(flags),
-        firstOfTree: received,
-      };
+      return { members, next: received };
     }
     if (member.type !== "0") throw unexpected(member.name);
     const limit = smallMembers[member.name];

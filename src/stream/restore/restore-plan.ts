@@ -47,7 +47,8 @@ export function planRestore(disk: Disk, manifest: Manifest, newIdentifiers: bool
   return plan;
 }
 
-function exportedBytes({ layout, disk }: Manifest): number {
+/** Bytes that the filesystem had to itself on the exported disk. */
+export function exportedBytes({ layout, disk }: Manifest): number {
   if (layout === undefined || layout.style === "none") return disk.bytes;
   const tree = layout.partitions.find(({ content }) => content === "tree");
   return (tree?.sectors ?? 0) * layout.sectorSize;

@@ -53,7 +53,7 @@ export async function restoreTree(
   const restoring = { ...received, host, disk, plan, facts, identifiers };
 
   await using releases = new ReleaseStack();
-  const root = releases.use(await mapTree(restoring));
+  const root = releases.use(await mapTree(host, disk, plan));
   const deviceBytes = plan.tree.end - plan.tree.start;
   await wipeSignatures(root.device, deviceBytes);
   const room = { ...used, deviceBytes };
@@ -91,8 +91,12 @@ function changedUuid(before: FilesystemFacts, after: FilesystemFacts): Identifie
   return before.uuid === after.uuid ? [] : [[before.uuid, after.uuid]];
 }
 
-async function mapTree({ host, disk, plan }: Restoring): Promise<{ readonly device: string } & Owned> {
-  const { partition, table } = plan;
+/** The block device of the filesystem, of which the disk's table says nothing yet. */
+export async function mapTree(
+  host: Host,
+  disk: Disk,
+  { partition, table }: RestorePlan,
+): Promise<{ readonly device: string } & Owned> {
   if (partition === undefined || table === undefined) {
     return { device: disk.device, [Symbol.asyncDispose]: () => Promise.resolve() };
   }
@@ -124,12 +128,15 @@ function unfinished(facts: FilesystemFacts): FilesystemFacts {
 async function finishLabel(restoring: Restoring): Promise<void> {
   const { host, facts } = restoring;
   if (unfinished(facts).label === facts.label) return;
-  await using root = await mapTree(restoring);
+  await using root = await mapTree(restoring.host, restoring.disk, restoring.plan);
   await familyOf(facts.type).setLabel(host, root.device, facts.label);
 }
 
-// The table and the boot code come last: with them it is a guest's disk.
-async function finishDisk({ host, disk, plan, identifiers, bootArea }: Restoring): Promise<void> {
+/** What {@link finishDisk} writes. */
+export type DiskEnd = Pick<Restoring, "host" | "disk" | "plan" | "identifiers" | "bootArea">;
+
+/** Writes the table and the boot code, which come last: with them it is a guest's disk. */
+export async function finishDisk({ host, disk, plan, identifiers, bootArea }: DiskEnd): Promise<void> {
   for (const image of plan.images.values()) await renameInImage(host, disk, image, identifiers);
   if (plan.table !== undefined) await restorePartitionTable(host, disk.device, plan.table);
   await restoreBootArea(host, disk, plan, bootArea);

@@ -35,7 +35,7 @@ describe("decodeManifest", () => {
   });
 
   it("names a later version and the remedy", () => {
-    expect(() => decode({ version: 2 })).toThrow("the stream has version 2, but this program reads up to 1");
+    expect(() => decode({ version: 3 })).toThrow("the stream has version 3, but this program reads up to 2");
   });
 
   it.each([
