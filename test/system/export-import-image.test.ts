@@ -81,7 +81,9 @@ describe("an image", () => {
     const target = usedDisk(host, 120);
     await importFrom(host, await backup(host, source), target);
     expect(usedBlocks(target, style)).toBe(usedBlocks(source, style));
-    const head = (disk: string): Buffer => readFileSync(disk).subarray(0, rootStart[style]);
+    // Not gpt's table: the last partition may be a little larger.
+    const from = style === "gpt" ? 34 * 512 : 0;
+    const head = (disk: string): Buffer => readFileSync(disk).subarray(from, rootStart[style]);
     if (style !== "none") expect(head(target).equals(head(source))).toBe(true);
   });
 
