@@ -63,6 +63,18 @@ describe("dump streams", () => {
     expect(read("ls etc/udev/rules.d; ls -A")).toBe("60-own.rules\n61-boot-disk.rules\nboot\netc\nlost+found\nsub");
   });
 
+  it("with files at the top that must not be changed are restored with their flags", async () => {
+    const host = leakCheckedHost();
+    const script = "echo x >fixed; mkdir log; echo y >log/all; chattr +i fixed log/all; chattr +a log; echo z >free";
+    const source = guestDisk(join(host.directory, "source"), { style: "none", type: "ext4", mib: 64 }, script);
+    const stream = join(host.directory, "stream");
+    await exportTo(host, source, stream, { config: { exportFormat: "dump" } });
+    const target = diskFile(join(host.directory, "target"), 96);
+    await importFrom(host, stream, target, { config: { partitionStyle: "msdos", filesystem: "ext4" } });
+    const list = "cat fixed log/all free; lsattr -d fixed log log/all free | tr -d '-' | tr -d e";
+    expect(inMounted(target, "msdos", list)).toBe(inMounted(source, "none", list));
+  });
+
   it("of EXPORT_FORMAT=dump are restored by the original's import", async ({ skip }) => {
     if (original === undefined) return skip(needed);
     const host = leakCheckedHost();

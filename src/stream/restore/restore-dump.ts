@@ -12,6 +12,7 @@ import { ReleaseStack } from "../../host/disposal.ts";
 import type { Host } from "../../host/host.ts";
 import { openRoot } from "../../host/rooted-files.ts";
 import { coalescing, isBrokenPipe, streamSink } from "../pipe/byte-sink.ts";
+import { applyInodeFlags, liftForbiddingFlags } from "../tree/inode-flags.ts";
 import { createDumpScanner } from "../format/dump-scanner.ts";
 import { beginImport, markUnfinishedImport } from "../format/import-mark.ts";
 import { mountRestored } from "./mount-restored.ts";
@@ -45,7 +46,10 @@ export async function restoreDump(
     guest,
     devices: { root: { uuid, type }, tableId: root.table === undefined ? undefined : bareId(root.table.id) },
     async finish() {
+      // restore(8) has set them already.
+      const flags = await liftForbiddingFlags(host, mounted.tree);
       await mounted.tree.reveal();
+      await applyInodeFlags(host, mounted, flags);
       await mounted[Symbol.asyncDispose]();
       await table?.writeBack();
       await syncFile(root.device);

@@ -20,11 +20,18 @@ export const inodeFlagsLimit = 16 * 1024 * 1024;
 
 // GNU find hands out files and directories only: lsattr would open, and could hang on, the rest.
 const listScript = `set -o pipefail
-find ${treeName} -xdev -type d -printf '%p/\\0' -o -type f -print0 | xargs --null --no-run-if-empty lsattr -d -p --`;
+find ${treeName} "$@" -xdev -type d -printf '%p/\\0' -o -type f -print0 | xargs --null --no-run-if-empty lsattr -d -p --`;
 
-/** The files below a mounted tree that have flags or a project, which tar does not carry. */
-export async function listInodeFlags(host: Host, target: Target): Promise<readonly InodeFlags[]> {
-  const lister = startConfined(host, target, ["bash", "-c", listScript], { stdout: "pipe" });
+/**
+ * The files below a mounted tree that have flags or a project, which tar does not carry. `within`: further tests of
+ * find(1), for example a depth.
+ */
+export async function listInodeFlags(
+  host: Host,
+  target: Target,
+  within: readonly string[] = [],
+): Promise<readonly InodeFlags[]> {
+  const lister = startConfined(host, target, ["bash", "-c", listScript, "list", ...within], { stdout: "pipe" });
   const found: InodeFlags[] = [];
   let size = 0;
   lister.stdout?.setEncoding("latin1");
@@ -88,6 +95,20 @@ export async function applyInodeFlags(host: Host, target: Target, list: readonly
     list.map((entry) => ({ ...entry, project: 0 })),
     (letter) => forbidding.has(letter),
   );
+}
+
+/**
+ * Takes the flags that forbid changes off a tree's directory and what is directly in it, so that it can be moved. Returns
+ * them for {@link applyInodeFlags}.
+ */
+export async function liftForbiddingFlags(host: Host, target: Target): Promise<readonly InodeFlags[]> {
+  const listed = await listInodeFlags(host, target, ["-maxdepth", "1"]);
+  const lifted = listed.flatMap((entry) => {
+    const flags = Array.from(entry.flags).filter((letter) => forbidding.has(letter));
+    return flags.length === 0 ? [] : [{ ...entry, flags: flags.join(""), project: 0 }];
+  });
+  if (lifted.length > 0) await runOnPaths(host, target, ["chattr", "-ia", "--"], lifted);
+  return lifted;
 }
 
 async function apply(
