@@ -46,6 +46,18 @@ check:
 	$(MAKE) node_modules/.package-lock.json
 	node scripts/check.mjs unit system
 
+# The Debian package, in dist/.
+deb:
+	scripts/install-packages build deb
+	$(MAKE) build
+	scripts/deb
+
+# Installs the package in chroots of Debian's releases, over the one that was there before.
+check-packages:
+	scripts/install-packages build check deb
+	$(MAKE) build
+	node scripts/check.mjs packages
+
 # Boots guests in an emulator.
 check-vm:
 	scripts/install-packages build check vm
@@ -63,10 +75,10 @@ bench:
 	scripts/bench/run
 
 clean:
-	rm -rf test-results coverage .cache
+	rm -rf test-results coverage .cache dist
 	cd os-definition && rm -f create import export rename verify ganeti-instance-debootstrap *.code THIRD-PARTY-LICENSES
 
 distclean: clean
 	rm -rf node_modules config.mk
 
-.PHONY: all build install uninstall check check-vm demo bench clean distclean
+.PHONY: all build install uninstall check check-packages check-vm deb demo bench clean distclean

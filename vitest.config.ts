@@ -3,7 +3,8 @@ import { defineConfig } from "vitest/config";
 const second = 1000;
 const minute = 60 * second;
 
-// Three kinds of tests, by what they need: nothing; root with loop devices; an emulated machine.
+// Four kinds of tests, by what they need: nothing; root with loop devices; chroots of Debian's releases; an emulated
+// machine.
 export default defineConfig({
   // Node 20 is the oldest to build on: `await using` must be lowered for it.
   oxc: { target: "es2023" },
@@ -24,6 +25,16 @@ export default defineConfig({
           name: "system",
           include: ["test/system/**/*.test.ts"],
           // Loop devices, mounts and the journal are the machine's: one file after the other.
+          fileParallelism: false,
+          testTimeout: 15 * minute,
+          hookTimeout: 15 * minute,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "packages",
+          include: ["test/packages/**/*.test.ts"],
           fileParallelism: false,
           testTimeout: 15 * minute,
           hookTimeout: 15 * minute,

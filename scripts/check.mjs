@@ -7,13 +7,17 @@ import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const linters = {
-  tsc: ["--version"],
+  tsc: ["--noEmit"],
+  eslint: ["."],
+  prettier: ["--check", "--log-level=warn", "."],
+  depcruise: ["src", "bin", "--output-type", "err", "--ignore-known"],
+  knip: ["--no-progress", "--no-config-hints"],
 };
 
 // Not from npm: a Debian package of that name.
-const installed = { nospell: ["."] };
+const installed = { codespell: [] };
 
-const needRoot = ["system", "vm"];
+const needRoot = ["system", "packages", "vm"];
 
 process.chdir(root);
 const suites = process.argv.slice(2);
