@@ -23,7 +23,9 @@ function buildPackage(): string {
 test("two builds give the same bytes, and the checksum beside the package is its own", () => {
   const first = readFileSync(buildPackage());
   expect(readFileSync(buildPackage()).equals(first)).toBe(true);
-  expect(execFileSync("sha256sum", ["-c", `${basename(buildPackage())}.sha256`], { cwd: "dist", encoding: "utf8" })).toMatch(/: OK/);
+  expect(
+    execFileSync("sha256sum", ["-c", `${basename(buildPackage())}.sha256`], { cwd: "dist", encoding: "utf8" }),
+  ).toMatch(/: OK/);
 });
 
 test("lintian finds nothing that is not explained", () => {
@@ -59,7 +61,9 @@ describe.each(["bookworm", "trixie"])("on %s", (suite) => {
     appendFileSync(chroot.at(variantsList), "mine\n");
     writeFileSync(chroot.at(ownVariant), "EXTRA_PKGS=\n");
     writeFileSync(chroot.at(ownHook), "#!/bin/sh\necho hooked >$TARGET/etc/hooked\n", { mode: 0o755 });
-    chroot.must(`apt-get -qq -y -o Dpkg::Options::=--force-confold --no-install-recommends install /root/${basename(deb)}`);
+    chroot.must(
+      `apt-get -qq -y -o Dpkg::Options::=--force-confold --no-install-recommends install /root/${basename(deb)}`,
+    );
     expect(chroot.must(`dpkg-query -W -f '\${Version}' ${name}`)).toBe("1.0.0");
     expect(readFileSync(chroot.at(settings), "utf8")).toMatch(/\nSUITE=trixie\n/);
     expect(readFileSync(chroot.at(variantsList), "utf8")).toMatch(/^mine$/m);
@@ -101,7 +105,9 @@ describe.each(["bookworm", "trixie"])("on %s", (suite) => {
     expect(readFileSync(chroot.at(settings), "utf8")).toMatch(/\nSUITE=trixie\n/);
     chroot.must(`apt-get -qq -y purge ${name}`);
     const left = chroot
-      .must("find /etc /usr /var /run -path '*instance-debootstrap*' ! -type d ! -path '/var/lib/dpkg/*' ! -path '/var/log/*'")
+      .must(
+        "find /etc /usr /var /run -path '*instance-debootstrap*' ! -type d ! -path '/var/lib/dpkg/*' ! -path '/var/log/*'",
+      )
       .split("\n")
       .filter((path) => path !== "");
     expect(left.sort()).toEqual([

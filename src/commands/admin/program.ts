@@ -22,7 +22,8 @@ export async function admin(context: AdminContext, argv: readonly string[]): Pro
   }
 }
 
-function adminProgram(context: AdminContext, takeHelp: (text: string) => void): Command {
+/** The command with all its verbs, which its manual page is made from; `takeHelp` gets what it would print. */
+export function adminProgram(context: AdminContext, takeHelp: (text: string) => void): Command {
   const program = new Command("ganeti-instance-debootstrap")
     .description("Looks after the OS definition ganeti-instance-debootstrap of this node")
     .exitOverride()
