@@ -43,6 +43,7 @@ function ci(check: { status: number; unit?: string; system?: string }, vm: { sta
     join(tree, "bin/make"),
     `case $1 in
      check) ${write("unit", check.unit)} ${write("system", check.system)} exit ${String(check.status)} ;;
+     check-packages) ${write("packages", report())} exit 0 ;;
      check-vm) ${write("vm", vm.vm)} exit ${String(vm.status)} ;;
      esac`,
   );
@@ -94,7 +95,7 @@ function check(suites: readonly string[], red: readonly string[]): Outcome & { c
   mkdirSync(join(tree, "test/vm"));
   mkdirSync(join(tree, "test-results"));
   writeFileSync(join(tree, "test-results/unit.json"), "stale");
-  for (const name of ["tsc", "eslint", "prettier", "knip", "vitest"]) {
+  for (const name of ["tsc", "eslint", "depcruise", "prettier", "knip", "vitest"]) {
     const words = red.filter((word) => word.startsWith(name)).map((word) => `*" ${word.slice(name.length + 1)}"*`);
     const failing = words.map((word) => `case " $*" in ${word}) echo ${name} is unhappy; exit 1 ;; esac`);
     executable(join(tree, "node_modules/.bin", name), [`echo "${name} $*" >>calls`, ...failing].join("\n"));

@@ -82,6 +82,9 @@ test("installs a complete OS definition, settings, command, units and documentat
     "/usr/lib/systemd/system/ganeti-instance-debootstrap-refresh.timer",
     "/usr/sbin/ganeti-instance-debootstrap",
     "/usr/share/ganeti-instance-debootstrap/installed.sha256",
+    "/usr/share/man/man5/ganeti-instance-debootstrap.conf.5",
+    "/usr/share/man/man7/ganeti-instance-debootstrap-hooks.7",
+    "/usr/share/man/man8/ganeti-instance-debootstrap.8",
   ]);
   expect(files).toContain("/usr/share/doc/ganeti-instance-debootstrap/README.md");
   expect(statSync(at("/etc/ganeti/instance-debootstrap/hooks")).isDirectory()).toBe(true);
