@@ -45,7 +45,7 @@ export const floors = [
  */
 export const subRooms = {
   commands: [["admin"], ["."]],
-  "system-image": [["."], ["bootstrap", "image"], ["archive"], ["cache"], ["tree"]],
+  "system-image": [["."], ["bootstrap", "image"], ["archive"], ["cache"], ["tree"], ["spec"]],
   stream: [["export", "restore"], ["tree"], ["format"], ["pipe"]],
   guest: [["."], ["boot", "hooks", "rename"], ["console", "identity", "network", "storage"], ["tree"]],
   // settings.ts gathers the themes, which use the types beside it: that no files go in a circle is rule enough.

@@ -5,7 +5,7 @@ import { messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import type { Lock } from "../host/lock.ts";
 import { preflight } from "./archive/archive.ts";
-import { type BootstrapMeans, bootstrapMeans } from "./bootstrap-means.ts";
+import { type BootstrapMeans, bootstrapMeans } from "./archive/bootstrap-means.ts";
 import { buildInScratch } from "./bootstrap/build-tree.ts";
 import { type Cache, makeCacheFolder, openCache } from "./cache/cache.ts";
 import type { CheckedTar } from "./cache/checked-tar.ts";
@@ -14,10 +14,10 @@ import { besidePinned, findCached } from "./cache/find-cached.ts";
 import { markUsed } from "./cache/last-use.ts";
 import { removeLeftovers } from "./cache/leftovers.ts";
 import { publishOrWarn } from "./cache/publish.ts";
-import { orderSystem, type SystemOrder } from "./system-order.ts";
+import { orderSystem, type SystemOrder } from "./cache/system-order.ts";
 import { fromScratch, fromTar, onDisk, type SystemSource } from "./system-source.ts";
 
-export type { GuestFilesystem, PopulatedFilesystem } from "./fresh-filesystem.ts";
+export type { GuestFilesystem, PopulatedFilesystem } from "./image/fresh-filesystem.ts";
 export type { SystemSource } from "./system-source.ts";
 
 /** What the settings say of this node: its cache, and with what it bootstraps. */

@@ -3,16 +3,16 @@ import { ReleaseStack } from "../host/disposal.ts";
 import { KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { preflight } from "./archive/archive.ts";
-import { type BootstrapMeans, bootstrapMeans } from "./bootstrap-means.ts";
+import { type BootstrapMeans, bootstrapMeans } from "./archive/bootstrap-means.ts";
 import { buildInScratch } from "./bootstrap/build-tree.ts";
 import { type Cache, makeCacheFolder, openCache } from "./cache/cache.ts";
 import { besidePinned, findCached } from "./cache/find-cached.ts";
 import { markUsed } from "./cache/last-use.ts";
 import { requireUnpinned } from "./cache/pins.ts";
 import { publish } from "./cache/publish.ts";
-import type { GuestFilesystem } from "./fresh-filesystem.ts";
+import type { GuestFilesystem } from "./image/fresh-filesystem.ts";
 import { prebuildImage } from "./image/image-maker.ts";
-import { orderSystem, type SystemOrder } from "./system-order.ts";
+import { orderSystem, type SystemOrder } from "./cache/system-order.ts";
 
 /** With what, and for which guests, systems are made beforehand. */
 export interface Workshop {

@@ -3,7 +3,7 @@ import { openCache } from "./cache/cache.ts";
 import { entriesFor, serves } from "./cache/find-cached.ts";
 import { statIfThere } from "./cache/pins.ts";
 import { type Requirement, requirementFor } from "./disk-requirement.ts";
-import { orderSystem } from "./system-order.ts";
+import { orderSystem } from "./cache/system-order.ts";
 
 // No suite ever fitted into less: says so before a bootstrap of minutes, where the real figure is not known yet.
 const leastSystem: Requirement = { bytes: 64 * 1_048_576, inodes: 0 };

@@ -4,7 +4,7 @@ import { ageInDays, isExpired } from "./cache/expiry.ts";
 import type { CacheEntry } from "./cache/folder.ts";
 import type { FoundManifest } from "./cache/manifest.ts";
 import { isPinned, statIfThere } from "./cache/pins.ts";
-import type { SystemSpec } from "./system-spec.ts";
+import type { SystemSpec } from "./spec/system-spec.ts";
 
 /** One cached system as `cache list` shows it. Sizes in bytes. */
 export interface CachedSystem {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Config } from "../config/config.ts";
 import type { Host } from "../host/host.ts";
 import { pruneDebs } from "./archive/debs-cache.ts";
-import { bootstrapMeans } from "./bootstrap-means.ts";
+import { bootstrapMeans } from "./archive/bootstrap-means.ts";
 import { openCache } from "./cache/cache.ts";
 import { removeExpired } from "./cache/expiry.ts";
 import { isCacheTar, ownerOf } from "./cache/folder.ts";

@@ -6,7 +6,7 @@ import { messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import { preflight } from "./archive/archive.ts";
 import { askArchive, canPrefetch, type Offer } from "./archive/prefetch.ts";
-import { bootstrapMeans } from "./bootstrap-means.ts";
+import { bootstrapMeans } from "./archive/bootstrap-means.ts";
 import { rebuild, type Workshop } from "./build.ts";
 import { openCache } from "./cache/cache.ts";
 import { openChecked } from "./cache/checked-tar.ts";

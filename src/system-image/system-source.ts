@@ -10,13 +10,13 @@ import { publishOrWarn } from "./cache/publish.ts";
 import type { ScratchSpace } from "./cache/scratch.ts";
 import { removeImage } from "./cache/set-aside.ts";
 import { type Requirement, requirementFor } from "./disk-requirement.ts";
-import { type GuestFilesystem, type PopulatedFilesystem, populateFresh } from "./fresh-filesystem.ts";
+import { type GuestFilesystem, type PopulatedFilesystem, populateFresh } from "./image/fresh-filesystem.ts";
 import { imageOf } from "./image/fitting-image.ts";
 import { UnreadableImageError } from "./image/image-file.ts";
 import type { ImageSite } from "./image/image-maker.ts";
 import { writeImage } from "./image/write-image.ts";
-import type { SystemOrder } from "./system-order.ts";
-import type { SystemSpec } from "./system-spec.ts";
+import type { SystemOrder } from "./cache/system-order.ts";
+import type { SystemSpec } from "./spec/system-spec.ts";
 import { copyTree, treeSize, unpackOpenTar } from "./tree/tar.ts";
 
 /** A system that is at hand, ready to be put on any number of disks. */

@@ -3,8 +3,8 @@ import { KnownError } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
 import { requireTools } from "../../host/tools.ts";
 import { toolsFor } from "../../host/tools-table.ts";
-import type { BootstrapMeans } from "../bootstrap-means.ts";
-import type { SystemSpec } from "../system-spec.ts";
+import type { BootstrapMeans } from "./bootstrap-means.ts";
+import type { SystemSpec } from "../spec/system-spec.ts";
 import { type SuiteFacts, suiteFacts } from "./suite-facts.ts";
 
 /** What a bootstrap will use, all of it found to be there. */

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { copyFile, link, mkdir, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { hasCode } from "../../host/errors.ts";
-import { componentsOf, type SystemSpec } from "../system-spec.ts";
+import { componentsOf, type SystemSpec } from "../spec/system-spec.ts";
 import { field } from "../tree/dpkg-status.ts";
 import type { ArchivePackage } from "./packages-index.ts";
 

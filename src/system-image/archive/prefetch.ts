@@ -9,8 +9,8 @@ import { writeSuiteScript } from "./prefetched-suite-script.ts";
 import { writeLocalMirror } from "./local-mirror.ts";
 import { type ArchivePackage, closure, openPackagesIndex } from "./packages-index.ts";
 import type { Archive } from "./archive.ts";
-import type { BootstrapMeans } from "../bootstrap-means.ts";
-import type { SystemSpec } from "../system-spec.ts";
+import type { BootstrapMeans } from "./bootstrap-means.ts";
+import type { SystemSpec } from "../spec/system-spec.ts";
 
 /** The part of an archive that one bootstrap needs, on this node, every byte checked against the archive's key. */
 export interface Prefetched {

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import { findCommand } from "../../host/tools.ts";
-import { type BootstrapMeans, engineEnvironment } from "../bootstrap-means.ts";
-import { componentsOf, type SystemSpec } from "../system-spec.ts";
+import { type BootstrapMeans, engineEnvironment } from "./bootstrap-means.ts";
+import { componentsOf, type SystemSpec } from "../spec/system-spec.ts";
 import type { ArchivePackage } from "./packages-index.ts";
 import type { Archive } from "./archive.ts";
 

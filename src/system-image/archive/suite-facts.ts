@@ -3,8 +3,8 @@ import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import { findCommand } from "../../host/tools.ts";
 import { familyScripts, releaseOf } from "../../releases/release.ts";
-import { type BootstrapMeans, engineEnvironment } from "../bootstrap-means.ts";
-import type { SystemSpec } from "../system-spec.ts";
+import { type BootstrapMeans, engineEnvironment } from "./bootstrap-means.ts";
+import type { SystemSpec } from "../spec/system-spec.ts";
 
 /** What debootstrap knows about a suite. */
 export interface SuiteFacts {

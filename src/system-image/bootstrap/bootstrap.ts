@@ -13,8 +13,8 @@ import { installLists, packLists } from "../archive/apt-lists.ts";
 import type { Archive } from "../archive/archive.ts";
 import { removeTree } from "../cache/scratch.ts";
 import { tidyTree } from "../tree/tidy.ts";
-import { engineEnvironment, type BootstrapMeans } from "../bootstrap-means.ts";
-import type { SystemSpec } from "../system-spec.ts";
+import { engineEnvironment, type BootstrapMeans } from "../archive/bootstrap-means.ts";
+import type { SystemSpec } from "../spec/system-spec.ts";
 
 /** What a bootstrap starts from. */
 export interface BootstrapTask {

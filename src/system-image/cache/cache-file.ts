@@ -1,9 +1,8 @@
-import { constants } from "node:fs";
-import { open, type FileHandle } from "node:fs/promises";
+import { constants, type Stats } from "node:fs";
+import { type FileHandle, lstat, open } from "node:fs/promises";
+import { ifThere } from "../../host/absent.ts";
 import { KnownError } from "../../host/errors.ts";
 import { requireOwned } from "../../host/ownership.ts";
-import { statIfThere } from "./pins.ts";
-import type { Stats } from "node:fs";
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
@@ -14,7 +13,7 @@ const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
  */
 export async function openCacheFile(path: string): Promise<FileHandle | undefined> {
   // Before it is opened, too: opening a device may do something.
-  const found = await statIfThere(path);
+  const found = await ifThere(lstat(path));
   if (found === undefined) return undefined;
   requireOwnFile(path, found);
   const file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);

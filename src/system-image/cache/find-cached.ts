@@ -1,6 +1,6 @@
 import type { Host } from "../../host/host.ts";
-import type { SystemOrder } from "../system-order.ts";
-import { hashedName, plainName, sameSpec } from "../system-spec.ts";
+import type { SystemOrder } from "./system-order.ts";
+import { hashedName, plainName, sameSpec } from "../spec/system-spec.ts";
 import type { Cache } from "./cache.ts";
 import { type CheckedTar, openChecked } from "./checked-tar.ts";
 import { isExpired } from "./expiry.ts";

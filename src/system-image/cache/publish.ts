@@ -2,7 +2,7 @@ import { open, rename, rm } from "node:fs/promises";
 import { ReleaseStack } from "../../host/disposal.ts";
 import { messageOf } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
-import type { SystemOrder } from "../system-order.ts";
+import type { SystemOrder } from "./system-order.ts";
 import { type CheckedTar, openChecked } from "./checked-tar.ts";
 import { removeDerived } from "./expiry.ts";
 import type { CacheEntry } from "./folder.ts";

@@ -11,7 +11,7 @@ import { run } from "../../host/run.ts";
 import { blocksPerGroup, imageBlockSize, type ImageGeometry } from "./geometry.ts";
 import { type ImageHeader, packImage } from "./image-file.ts";
 import { layOutImage, type ImageLayout } from "./layout.ts";
-import type { GuestFilesystem } from "../fresh-filesystem.ts";
+import type { GuestFilesystem } from "./fresh-filesystem.ts";
 import type { CheckedTar } from "../cache/checked-tar.ts";
 import { partialPath } from "../cache/partial-path.ts";
 import { acquireScratch, diskPlace, type Scratch, type ScratchSpace } from "../cache/scratch.ts";

@@ -8,7 +8,7 @@ import type { CheckedTar } from "../cache/checked-tar.ts";
 import type { CacheEntry } from "../cache/folder.ts";
 import type { Manifest } from "../cache/manifest.ts";
 import type { ScratchSpace } from "../cache/scratch.ts";
-import type { GuestFilesystem } from "../fresh-filesystem.ts";
+import type { GuestFilesystem } from "./fresh-filesystem.ts";
 import { buildImage } from "./build-image.ts";
 import { type ImageGeometry, imageVariant, planFilesystem } from "./geometry.ts";
 import { isOfThisVersion, type OpenImage } from "./image-file.ts";

@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import type { RootedFiles } from "../../host/rooted-files.ts";
-import { componentsOf, type SystemSpec } from "../system-spec.ts";
+import { componentsOf, type SystemSpec } from "../spec/system-spec.ts";
 
 /**
  * What a bootstrap leaves that belongs to the node, to the moment or to nobody: downloaded packages, logs,

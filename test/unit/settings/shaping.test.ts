@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { settingOf, shapingSettings } from "../../../src/settings/settings.ts";
-import { systemName, systemSpec } from "../../../src/system-image/system-spec.ts";
+import { systemName, systemSpec } from "../../../src/system-image/spec/system-spec.ts";
 import { testConfig } from "../../fixtures/config.ts";
 
 const base = testConfig("/nonexistent", { suite: "bookworm" });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { acquireSystem } from "../../../src/system-image/acquire.ts";
 import { expectedRequirement } from "../../../src/system-image/expected-requirement.ts";
-import { hashedName, systemSpec } from "../../../src/system-image/system-spec.ts";
+import { hashedName, systemSpec } from "../../../src/system-image/spec/system-spec.ts";
 import { testConfig } from "../../fixtures/config.ts";
 import { sh } from "../../fixtures/loop-disk.ts";
 import { fakeCommands, temporaryDirectory, testHost } from "../../fixtures/test-host.ts";

@@ -7,7 +7,7 @@ import {
   closure,
   openPackagesIndex,
 } from "../../../../src/system-image/archive/packages-index.ts";
-import { systemSpec } from "../../../../src/system-image/system-spec.ts";
+import { systemSpec } from "../../../../src/system-image/spec/system-spec.ts";
 import { testConfig } from "../../../fixtures/config.ts";
 import { temporaryDirectory } from "../../../fixtures/test-host.ts";
 

@@ -2,8 +2,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { suiteFacts } from "../../../../src/system-image/archive/suite-facts.ts";
-import { bootstrapMeans } from "../../../../src/system-image/bootstrap-means.ts";
-import { systemSpec } from "../../../../src/system-image/system-spec.ts";
+import { bootstrapMeans } from "../../../../src/system-image/archive/bootstrap-means.ts";
+import { systemSpec } from "../../../../src/system-image/spec/system-spec.ts";
 import { testConfig } from "../../../fixtures/config.ts";
 import { fakeCommands, temporaryDirectory, testHost } from "../../../fixtures/test-host.ts";
 

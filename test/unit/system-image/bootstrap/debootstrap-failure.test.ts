@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { describe } from "../../../../src/host/report.ts";
 import { runDebootstrap } from "../../../../src/system-image/bootstrap/debootstrap.ts";
 import { suiteFacts } from "../../../../src/system-image/archive/suite-facts.ts";
-import { systemSpec } from "../../../../src/system-image/system-spec.ts";
+import { systemSpec } from "../../../../src/system-image/spec/system-spec.ts";
 import { testConfig } from "../../../fixtures/config.ts";
 import { fakeCommands, temporaryDirectory, testHost } from "../../../fixtures/test-host.ts";
 

@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import type { Config } from "../config/config.ts";
-import { type ScratchSpace, scratchSpace } from "./cache/scratch.ts";
-import type { SystemSpec } from "./system-spec.ts";
+import type { Config } from "../../config/config.ts";
+import { type ScratchSpace, scratchSpace } from "../cache/scratch.ts";
+import type { SystemSpec } from "../spec/system-spec.ts";
 
 /** With what a bootstrap works on this node. Nothing of it shapes the system. */
 export interface BootstrapMeans {

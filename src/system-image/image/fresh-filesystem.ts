@@ -1,10 +1,10 @@
-import type { MountedFilesystem } from "../devices/attach/mount.ts";
-import type { FilesystemType } from "../filesystems/families.ts";
-import type { FilesystemReader } from "../filesystems/features.ts";
-import { makeFilesystem } from "../filesystems/make.ts";
-import { mountFilesystem } from "../filesystems/mount.ts";
-import { ReleaseStack, type Owned } from "../host/disposal.ts";
-import type { Host } from "../host/host.ts";
+import type { MountedFilesystem } from "../../devices/attach/mount.ts";
+import type { FilesystemType } from "../../filesystems/families.ts";
+import type { FilesystemReader } from "../../filesystems/features.ts";
+import { makeFilesystem } from "../../filesystems/make.ts";
+import { mountFilesystem } from "../../filesystems/mount.ts";
+import { ReleaseStack, type Owned } from "../../host/disposal.ts";
+import type { Host } from "../../host/host.ts";
 
 /** The filesystem that a guest is to live in. */
 export interface GuestFilesystem {

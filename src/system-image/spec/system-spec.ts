@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { resolve } from "node:path";
-import type { Config } from "../config/config.ts";
-import { KnownError } from "../host/errors.ts";
-import { shapingSettings } from "../settings/settings.ts";
+import type { Config } from "../../config/config.ts";
+import { KnownError } from "../../host/errors.ts";
+import { shapingSettings } from "../../settings/settings.ts";
 import * as z from "zod/mini";
 
 /**

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Config } from "../../../src/config/config.ts";
+import type { Config } from "../../../../src/config/config.ts";
 import {
   chosenSettings,
   componentsOf,
@@ -7,9 +7,9 @@ import {
   sameSpec,
   systemName,
   systemSpec,
-} from "../../../src/system-image/system-spec.ts";
-import { bootstrapMeans, engineEnvironment } from "../../../src/system-image/bootstrap-means.ts";
-import { testConfig } from "../../fixtures/config.ts";
+} from "../../../../src/system-image/spec/system-spec.ts";
+import { bootstrapMeans, engineEnvironment } from "../../../../src/system-image/archive/bootstrap-means.ts";
+import { testConfig } from "../../../fixtures/config.ts";
 
 function config(changes: Partial<Config> = {}): Config {
   return testConfig("/cache", { suite: "trixie", arch: "amd64", variantsDir: "/etc/variants", ...changes });

@@ -1,6 +1,6 @@
-import type { Config } from "../config/config.ts";
-import type { CacheEntry, CacheFolder } from "./cache/folder.ts";
-import { chosenSettings, type SystemSpec, systemName, systemSpec } from "./system-spec.ts";
+import type { Config } from "../../config/config.ts";
+import type { CacheEntry, CacheFolder } from "./folder.ts";
+import { chosenSettings, type SystemSpec, systemName, systemSpec } from "../spec/system-spec.ts";
 
 /** A system that is asked for, and where it is kept. */
 export interface SystemOrder {
