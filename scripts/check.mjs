@@ -10,7 +10,7 @@ const linters = {
   tsc: ["--noEmit"],
   eslint: ["."],
   prettier: ["--check", "--log-level=warn", "."],
-  depcruise: ["src", "bin", "--output-type", "err", "--ignore-known"],
+  depcruise: ["src", "bin", "--output-type", "err"],
   knip: ["--no-progress", "--no-config-hints"],
 };
 

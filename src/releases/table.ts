@@ -18,8 +18,8 @@ export interface Release {
 /** A row of a family. An absent fact is the same as in the row before. */
 type Row = Partial<Omit<Release, "name" | "family">> & Pick<Release, "name">;
 
-// The versions each release came with, from packages.debian.org, archive.debian.org and packages.ubuntu.com; the oldest
-// first. Releases before squeeze and lucid differ in nothing that matters here.
+// The versions each release came with, from the package indices of Debian and Ubuntu; the oldest first. Releases
+// before squeeze and lucid differ in nothing that matters here.
 const debianRows: readonly Row[] = [
   { name: "woody", kernel: "2.4.18", grub: "0.91", e2fsprogs: "1.27", apt: "0.5.4", forcesUnsafeIo: false },
   { name: "sarge", kernel: "2.6.8", grub: "0.95", e2fsprogs: "1.37", apt: "0.5.28" },

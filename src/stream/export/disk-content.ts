@@ -20,6 +20,7 @@ import { freeSpaceOf } from "./free-space.ts";
 import { inspectFilesystem, probeFilesystem } from "../../filesystems/probe.ts";
 import { familyOf, type FilesystemFacts, type Inspection, isFilesystemType } from "../../filesystems/families.ts";
 import { refuseHiddenTree, refuseMarkedDisk, refuseUnfinished } from "../format/unfinished.ts";
+import { bootAreaLimit } from "../format/manifest.ts";
 
 /** A disk with one filesystem of the guest, mounted read-only. */
 export interface TreeContent {
@@ -67,9 +68,6 @@ export interface ContentOptions {
   /** Filesystems whose blocks can be taken are; else their files are. */
   readonly asImage: boolean;
 }
-
-/** The largest gap before the first partition that is kept as a boot area; boot loaders use less than 1 MiB. */
-export const bootAreaLimit = 16 * 1024 * 1024;
 
 const serving: ReadonlySet<string> = new Set([partitionTypes.biosBoot, partitionTypes.esp]);
 

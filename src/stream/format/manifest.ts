@@ -161,3 +161,6 @@ function requireConsistentTable(partitions: readonly LayoutPartition[]): void {
 function contradiction(what: string): KnownError {
   return new KnownError(`the stream's manifest is damaged: it contradicts itself about ${what}`);
 }
+
+/** The largest gap before the first partition that is kept as a boot area; boot loaders use less than 1 MiB. */
+export const bootAreaLimit = 16 * 1024 * 1024;

@@ -90,7 +90,7 @@ const steps: readonly Remedy[] = [
     in: "complaints",
     pattern: /getting release (?:signature )?file/i,
     remedy:
-      "check MIRROR, PROXY and SUITE; a suite that is archived is at http://archive.debian.org/debian or http://old-releases.ubuntu.com/ubuntu",
+      "check MIRROR, PROXY and SUITE; MIRROR of a suite that is no longer supported is the archive of old releases",
   },
   {
     in: "complaints",

@@ -48,7 +48,7 @@ test("an archived suite is told where the old ones are", () => {
     complaints: "Failed getting release file http://x/dists/wheezy/Release",
     log: "ERROR 404: Not Found.",
   });
-  expect(found?.remedy).toContain("archive.debian.org");
+  expect(found?.remedy).toContain("the archive of old releases");
 });
 
 test("of a log without known words nothing is made up", () => {
