@@ -1,6 +1,7 @@
 import type { Config } from "../config/config.ts";
 import { attachDiskSet, type DiskSet } from "../devices/disk-set.ts";
 import { makeSwap } from "../filesystems/swap.ts";
+import { applyRendering, planAgain, planRendering } from "../guest/network/render-again.ts";
 import { readSwapIdentity, rewriteDevices } from "../guest/storage/rewrite-references.ts";
 import type { Host } from "../host/host.ts";
 import type { RootedFiles } from "../host/rooted-files.ts";
@@ -126,14 +127,25 @@ async function importDump(restoration: Restoration, stream: Input): Promise<stri
 }
 
 // The guest's references to devices that have changed are rewritten while the guest is still mounted.
-async function complete({ host, disks }: Restoration, restored: RestoredGuest): Promise<void> {
+async function complete(restoration: Restoration, restored: RestoredGuest): Promise<void> {
+  const { host, disks } = restoration;
   const { guest } = restored;
   if (guest !== undefined) {
     const swap = await makeRequestedSwap(host, disks, guest);
     const devices = { ...restored.devices, ...(swap === undefined ? {} : { swap }) };
     if (Object.keys(devices).length > 0) await rewriteDevices(host, guest, devices);
+    await renderNetwork(restoration, guest);
   }
   await restored.finish();
+}
+
+// A copy has other interfaces than the guest it is of: files of the network that nobody edited follow them.
+async function renderNetwork({ host, request, config }: Restoration, guest: RootedFiles): Promise<void> {
+  const { plan, left } = await planAgain(host, config, request.instance);
+  const rendering = await planRendering(guest, plan);
+  await guest.editAll(rendering.edits);
+  await applyRendering(guest, rendering);
+  for (const sentence of [...left, ...rendering.left]) host.log.warn(`left to the administrator: ${sentence}`);
 }
 
 // Layout and filesystem come from the backup, because these settings are for new guests. A warning tells an

@@ -4,6 +4,8 @@ import { type FilesystemType, isFilesystemType } from "../filesystems/families.t
 import { probeFilesystem } from "../filesystems/probe.ts";
 import { openLayout } from "../devices/lay-out.ts";
 import { mountFilesystem } from "../filesystems/mount.ts";
+import { ownAddresses } from "../guest/network/plan.ts";
+import { applyRendering, planAgain, planRendering, type Rerendering } from "../guest/network/render-again.ts";
 import { findMentions } from "../guest/rename/mentions.ts";
 import { planRenaming, type Renaming } from "../guest/rename/renaming.ts";
 import type { NameChange } from "../guest/rename/names.ts";
@@ -25,7 +27,6 @@ import { say } from "./summary.ts";
 export async function rename(host: Host, request: RenameRequest, config: Config): Promise<void> {
   requireTools(host, toolsFor("always", "disk", "partitions"));
   const names = { oldName: request.oldName, newName: request.instance.name };
-  const addresses = request.instance.nics.flatMap(({ ip }) => ip ?? []);
   await using disk = await attachDisk(host, request.disk);
   // Ganeti renames after every import. It treats a failed import as a warning, so it renames then, too.
   await refuseMarkedDisk(disk, "rename");
@@ -35,9 +36,28 @@ export async function rename(host: Host, request: RenameRequest, config: Config)
   await using guest = await mountFilesystem(host, root.device, { type, guestControlled: true });
   await refuseHiddenTree(disk.path, "rename", guest.path);
   const files = openRoot(guest.path, host);
-  const renaming = await host.log.phase("look at the guest", () => planRenaming(host, files, names, addresses));
-  await host.log.phase("rename the guest", () => files.editAll(renaming.files));
+  const { renaming, rendering } = await host.log.phase("look at the guest", () => plan(host, files, request, config));
+  await host.log.phase("rename the guest", async () => {
+    await files.editAll(renaming.files);
+    await applyRendering(files, rendering);
+  });
   await report(host, files, names, renaming);
+}
+
+// All that will be changed, the network as it is planned for the instance's interfaces of today included.
+async function plan(
+  host: Host,
+  files: RootedFiles,
+  { instance, oldName }: RenameRequest,
+  config: Config,
+): Promise<{ readonly renaming: Renaming; readonly rendering: Rerendering }> {
+  const network = await planAgain(host, config, instance);
+  const rendering = await planRendering(files, network.plan);
+  const own = network.plan === undefined || rendering.ours.length === 0 ? [] : ownAddresses(network.plan);
+  const addresses = own.length > 0 ? own : instance.nics.flatMap(({ ip }) => ip ?? []);
+  const names = { oldName, newName: instance.name };
+  const renaming = await planRenaming(host, files, names, addresses, rendering);
+  return { renaming: { ...renaming, left: [...network.left, ...renaming.left] }, rendering };
 }
 
 // The node's kernel must not use any other driver on a guest's disk.

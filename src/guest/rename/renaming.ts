@@ -6,6 +6,8 @@ import { type AddressChange, changeAddresses } from "../network/addresses.ts";
 import { decideAddresses } from "./address-change.ts";
 import { shortName, warnOfLongName } from "../identity/host-name.ts";
 import { lookUp } from "../network/name-lookup.ts";
+import type { Rerendering } from "../network/render-again.ts";
+import { editedByUs } from "../network/renderers/rendered.ts";
 import { type NetworkFile, readNetworkFiles } from "../network/network-files.ts";
 import { nameIn, type NameChange, renamed, renameInHostName, renameInHosts, renameInNameFile } from "./names.ts";
 
@@ -27,6 +29,7 @@ export async function planRenaming(
   files: RootedFiles,
   names: NameChange,
   nicAddresses: readonly string[],
+  rendering: Pick<Rerendering, "edits" | "removed" | "left"> = { edits: [], removed: [], left: [] },
 ): Promise<Renaming> {
   // After an import Ganeti renames an instance to its own name: then only its address may be another.
   const hostname = names.oldName === names.newName ? "" : await checkedHostname(files, names);
@@ -43,8 +46,10 @@ export async function planRenaming(
     hosts,
   });
   if (names.oldName !== names.newName) warnOfLongName(host, names.newName);
+  const rendered = [...rendering.edits.map(({ path }) => path), ...rendering.removed];
+  const isOthers = ({ path }: NetworkFile): boolean => !rendered.includes(path);
   const changes = [
-    ...network.files.map((file) => networkChange(file, addresses)),
+    ...network.files.filter(isOthers).map((file) => networkChange(file, addresses)),
     { path: "/etc/hosts", text: hosts, change: (text: string) => renameInHosts(text, names, addresses) },
     {
       path: "/etc/mailname",
@@ -54,9 +59,15 @@ export async function planRenaming(
     { path: "/etc/hostname", text: hostname, change: (text: string) => renameInHostName(text, names) },
   ];
   return {
-    files: changes.filter(({ text, change }) => change(text) !== text),
+    files: [...rendering.edits, ...changes.filter(({ text, change }) => change(text) !== text)],
     addresses,
-    left: [...left, ...optional.unreadable, ...network.unreadable, ...customMailName(optional.texts, names)],
+    left: [
+      ...left,
+      ...rendering.left,
+      ...optional.unreadable,
+      ...network.unreadable,
+      ...customMailName(optional.texts, names),
+    ],
   };
 }
 
@@ -66,7 +77,8 @@ interface PlannedChange extends FileEdit {
 }
 
 function networkChange({ path, text }: NetworkFile, addresses: readonly AddressChange[]): PlannedChange {
-  return { path, text, change: (now) => changeAddresses(now, addresses) };
+  // One that this product wrote stays known for its own.
+  return { path, text, change: (now) => editedByUs(now, (body) => changeAddresses(body, addresses)) };
 }
 
 // A name that is neither the old nor the new one was chosen inside the guest: somebody relies on it.

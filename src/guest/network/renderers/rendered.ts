@@ -31,6 +31,14 @@ export function isIntact(text: string): boolean {
   return first.startsWith(mark) && first.slice(mark.length) === digest(text.slice(first.length + 1));
 }
 
+/** `text` with `change` made of what stands below the mark, and a fresh mark where it was intact. */
+export function editedByUs(text: string, change: (body: string) => string): string {
+  if (!isIntact(text)) return change(text);
+  const body = text.slice(text.indexOf("\n") + 1);
+  const changed = change(body);
+  return changed === body ? text : marked(changed);
+}
+
 function digest(text: string): string {
   return createHash("sha256").update(text, "latin1").digest("hex");
 }

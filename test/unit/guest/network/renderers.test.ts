@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { planNetwork } from "../../../../src/guest/network/plan.ts";
 import { renderers } from "../../../../src/guest/network/renderers/installed.ts";
-import { isIntact, marked } from "../../../../src/guest/network/renderers/rendered.ts";
+import { editedByUs, isIntact, marked } from "../../../../src/guest/network/renderers/rendered.ts";
 import { facts, networkSettings, nic } from "../../../fixtures/network-plan.ts";
 
 const dns = { dnsNameservers: ["192.0.2.53", "2001:db8::53"], dnsSearch: ["example.com", "lan"] };
@@ -41,4 +41,10 @@ test("a file is known to be ours until somebody edits it", () => {
   expect(isIntact(text.replace("lo", "l0"))).toBe(false);
   expect(isIntact("auto lo\n")).toBe(false);
   expect(isIntact("")).toBe(false);
+});
+
+test("an edit of ours leaves a file known to be ours, and an edited one edited", () => {
+  const change = (body: string): string => body.replace("192.0.2.4", "192.0.2.5");
+  expect(editedByUs(marked("address 192.0.2.4\n"), change)).toBe(marked("address 192.0.2.5\n"));
+  expect(editedByUs("address 192.0.2.4\n", change)).toBe("address 192.0.2.5\n");
 });
