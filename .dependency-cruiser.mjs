@@ -51,9 +51,9 @@ export default {
     },
     { name: "no circles", severity: "error", from: {}, to: { circular: true } },
     {
-      name: "commands are run by host/run.ts",
+      name: "commands are run by host/process/run.ts",
       severity: "error",
-      from: { path: "^(src|bin)/", pathNot: "^src/host/run\\.ts$" },
+      from: { path: "^(src|bin)/", pathNot: "^src/host/process/run\\.ts$" },
       to: { path: "(^|/)execa(/|$)" },
     },
   ],

@@ -64,7 +64,7 @@ export default defineConfig(
       "no-restricted-properties": ["error", exit, environment],
       "no-restricted-imports": [
         "error",
-        { paths: [{ name: "execa", message: "Commands are run by src/host/run.ts." }] },
+        { paths: [{ name: "execa", message: "Commands are run by src/host/process/run.ts." }] },
       ],
     },
   },
@@ -74,7 +74,7 @@ export default defineConfig(
     rules: { "@typescript-eslint/no-non-null-assertion": "off", "@typescript-eslint/unbound-method": "off" },
   },
   {
-    files: ["src/host/run.ts"],
+    files: ["src/host/process/run.ts"],
     rules: { "no-restricted-imports": "off" },
   },
   {

@@ -1,8 +1,8 @@
 // npm run tools-docs: writes the list of packages in README.md and the one of scripts/install-packages from the table in
-// src/host/tools-table.ts. A test compares them.
+// src/host/process/tools-table.ts. A test compares them.
 import { readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
-import { needs, toolTable } from "../src/host/tools-table.ts";
+import { needs, toolTable } from "../src/host/process/tools-table.ts";
 
 /** The keys by which a bootstrap checks signatures: a package without a command. */
 const alsoOnNodes = ["debian-archive-keyring"];

@@ -1,7 +1,7 @@
 import type { Config } from "../config/config.ts";
 import { type FilesystemType, familyOf } from "../filesystems/families.ts";
-import type { Tool } from "../host/tools.ts";
-import { type Need, toolsFor } from "../host/tools-table.ts";
+import type { Tool } from "../host/process/tools.ts";
+import { type Need, toolsFor } from "../host/process/tools-table.ts";
 import type { CreateRequest, ImportRequest } from "../os-api/request.ts";
 import type { Manifest } from "../stream/format/manifest.ts";
 

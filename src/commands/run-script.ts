@@ -1,12 +1,12 @@
 import { Interrupted, UsageError } from "../host/errors.ts";
-import { failUntilSet } from "../host/exit-status.ts";
+import { failUntilSet } from "../host/process/exit-status.ts";
 import type { Host } from "../host/host.ts";
-import { endAfterSignal } from "../host/last-resort.ts";
+import { endAfterSignal } from "../host/process/last-resort.ts";
 import { installation, type Installation } from "../host/installation.ts";
 import { reportFailure } from "../host/report.ts";
 import { createHost } from "../host/run-host.ts";
-import { catchSignals } from "../host/signals.ts";
-import { releaseSecondsOf } from "../host/time-limits.ts";
+import { catchSignals } from "../host/process/signals.ts";
+import { releaseSecondsOf } from "../host/process/time-limits.ts";
 import { answer } from "../host/standard-output.ts";
 import { HelpRequested } from "../os-api/parse.ts";
 

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { checkValues } from "../config/check-values.ts";
-import { givenParameters, givenValues } from "../config/given.ts";
+import { checkValues } from "../config/values/check-values.ts";
+import { givenParameters, givenValues } from "../config/values/given.ts";
 import { KnownError } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import type { Installation } from "../host/installation.ts";

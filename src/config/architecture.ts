@@ -1,6 +1,6 @@
 import { machine } from "node:os";
 import type { Host } from "../host/host.ts";
-import { run } from "../host/run.ts";
+import { run } from "../host/process/run.ts";
 
 /** Debian's names by those of uname(2), where they differ. */
 const debianNames: Readonly<Record<string, string>> = {

@@ -3,7 +3,7 @@ import type { Host } from "../host/host.ts";
 import type { Installation } from "../host/installation.ts";
 import { loadSettings, type LoadedSettings, type SettingsRequest } from "./load.ts";
 import { ConfigError } from "./problems.ts";
-import { configuredVariants, publishedVariants } from "./variants.ts";
+import { configuredVariants, publishedVariants } from "./files/variants.ts";
 
 /** The findings of `config check` for the settings without a variant (`variant` is null) or with one. */
 export interface CheckedConfig {

@@ -1,5 +1,5 @@
 import type { SettingOrigin } from "./config.ts";
-import type { Evaluation } from "./evaluate.ts";
+import type { Evaluation } from "./files/evaluate.ts";
 import { defaultOf, osParameters, type SettingName, settingNames, settingOf } from "../settings/settings.ts";
 import type { DefaultFacts } from "../settings/setting.ts";
 

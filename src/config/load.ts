@@ -2,19 +2,19 @@ import type { Host } from "../host/host.ts";
 import type { Installation } from "../host/installation.ts";
 import type { OsRequest } from "../os-api/request.ts";
 import { nodeArchitecture } from "./architecture.ts";
-import { checkValues } from "./check-values.ts";
+import { checkValues } from "./values/check-values.ts";
 import type { Config } from "./config.ts";
-import { evaluate, type Evaluation } from "./evaluate.ts";
-import { fileProblem } from "./file-problem.ts";
-import { givenParameters, givenValues, hasEffect, withGiven } from "./given.ts";
+import { evaluate, type Evaluation } from "./files/evaluate.ts";
+import { fileProblem } from "./files/file-problem.ts";
+import { givenParameters, givenValues, hasEffect, withGiven } from "./values/given.ts";
 import { layered, type Layered } from "./layers.ts";
-import { misspeltSettings } from "./misspelt.ts";
-import { permissionProblems } from "./permission.ts";
+import { misspeltSettings } from "./values/misspelt.ts";
+import { permissionProblems } from "./values/permission.ts";
 import { ConfigError } from "./problems.ts";
 import type { DefaultFacts } from "../settings/setting.ts";
 import { type SettingName, settingNames, settingOf, settings, type SettingValues } from "../settings/settings.ts";
-import { defaultsFileOf, settingsFile, trustWarning } from "./settings-file.ts";
-import { missingVariant, variantFile, variantNameProblem } from "./variants.ts";
+import { defaultsFileOf, settingsFile, trustWarning } from "./files/settings-file.ts";
+import { missingVariant, variantFile, variantNameProblem } from "./files/variants.ts";
 
 /** The part of a request that decides which settings are in force. */
 export type SettingsRequest = Pick<OsRequest, "apiVersion" | "variant" | "environment"> & { readonly action: string };

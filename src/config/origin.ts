@@ -1,6 +1,6 @@
 import type { SettingName } from "../settings/settings.ts";
 import type { SettingOrigin } from "./config.ts";
-import { lineOf } from "./settings-file.ts";
+import { lineOf } from "./files/settings-file.ts";
 
 /** The origin of a value, in words. */
 export function describeOrigin(origin: SettingOrigin): string {

@@ -12,8 +12,8 @@ import {
   unreadableJournals,
 } from "../host/journal.ts";
 import { acquireLock } from "../host/lock.ts";
-import { requireOwned } from "../host/ownership.ts";
-import { run } from "../host/run.ts";
+import { requireOwned } from "../host/files/ownership.ts";
+import { run } from "../host/process/run.ts";
 import { blockDeviceNumber, isHeldExclusively } from "./kernel/block-device.ts";
 import { describeUsers } from "./kernel/device-users.ts";
 import { unmapPartitions } from "./partitions/kpartx.ts";

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import * as z from "zod/mini";
 import { mountDevice } from "../devices/attach/mount.ts";
 import { complement, type Extent } from "../devices/blocks/extents.ts";
-import { capture, run } from "../host/run.ts";
+import { capture, run } from "../host/process/run.ts";
 import { identity, powerOfTwo, word } from "./facts.ts";
 import type { Command, FamilyInspection, FilesystemFamily, NewFilesystem } from "./family.ts";
 import { type Feature, withoutUnknown } from "./features.ts";

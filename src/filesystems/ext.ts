@@ -1,4 +1,4 @@
-import { run } from "../host/run.ts";
+import { run } from "../host/process/run.ts";
 import { dumpGroups, dumpSuperblock, freeExtents } from "./ext/dumpe2fs.ts";
 import { type ExtFacts, parseExt } from "./ext/facts.ts";
 import { extFeatureAges, mke2fs } from "./ext/mke2fs.ts";

@@ -1,6 +1,6 @@
 import type { Extent } from "../devices/blocks/extents.ts";
 import type { Host } from "../host/host.ts";
-import type { Need } from "../host/tools-table.ts";
+import type { Need } from "../host/process/tools-table.ts";
 import type { CommonFacts } from "./facts.ts";
 import type { Feature, FeatureSwitch } from "./features.ts";
 
@@ -68,7 +68,7 @@ export interface MountOptions {
 export interface FilesystemFamily<Facts extends CommonFacts = CommonFacts> {
   /** As blkid(8) and mount(8) name them. */
   readonly types: readonly Facts["type"][];
-  /** By which host/tools-table.ts finds the commands that make one, and those that read one which is not mounted. */
+  /** By which host/process/tools-table.ts finds the commands that make one, and those that read one which is not mounted. */
   readonly needs: { readonly make: Need; readonly inspect: Need };
   /** Newest first: a mkfs that does not know one knows none above it. */
   readonly features: readonly Feature[];

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Host } from "../host/host.ts";
-import { run } from "../host/run.ts";
+import { run } from "../host/process/run.ts";
 import { familyOf, type FilesystemType } from "./families.ts";
 import { type FeatureOptions, type FeatureSwitch, switchArguments, unreadableFeatures } from "./features.ts";
 

@@ -1,5 +1,5 @@
 import type { Host } from "../host/host.ts";
-import { run } from "../host/run.ts";
+import { run } from "../host/process/run.ts";
 import { type Inspection, familyOf, isFilesystemType } from "./families.ts";
 
 /** What blkid finds on a device. `type` as blkid names it: `ext4`, `swap`, `LVM2_member`, `crypto_LUKS`, ... */

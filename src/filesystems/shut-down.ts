@@ -1,6 +1,6 @@
 import type { Owned } from "../host/disposal.ts";
 import type { Host } from "../host/host.ts";
-import { run } from "../host/run.ts";
+import { run } from "../host/process/run.ts";
 
 /**
  * Makes the release of a filesystem quick after a signal: an aborted import has five seconds, and writing out gigabytes

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Extent } from "../devices/blocks/extents.ts";
 import type { Host } from "../host/host.ts";
-import { run } from "../host/run.ts";
+import { run } from "../host/process/run.ts";
 
 /** A swap area that was made. */
 export interface Swap {

@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import { mountDevice } from "../devices/attach/mount.ts";
 import type { Extent } from "../devices/blocks/extents.ts";
 import { KnownError } from "../host/errors.ts";
-import { capture, run } from "../host/run.ts";
+import { capture, run } from "../host/process/run.ts";
 import { identity, powerOfTwo, word } from "./facts.ts";
 import type { Command, FamilyInspection, FilesystemFamily, NewFilesystem } from "./family.ts";
 import type { Feature } from "./features.ts";

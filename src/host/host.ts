@@ -1,6 +1,6 @@
 import type { Journal } from "./journal.ts";
 import type { Log } from "./log.ts";
-import type { TimeLimits } from "./time-limits.ts";
+import type { TimeLimits } from "./process/time-limits.ts";
 
 /**
  * The parts of the machine that every room may use. They are passed down, so that a test can put fake commands on the

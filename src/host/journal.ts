@@ -1,9 +1,9 @@
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod/mini";
-import { ifThereSync } from "./absent.ts";
+import { ifThereSync } from "./files/absent.ts";
 import { messageOf } from "./errors.ts";
-import { isAlive, ownIdentity, processIdentitySchema, type ProcessIdentity } from "./process-identity.ts";
+import { isAlive, ownIdentity, processIdentitySchema, type ProcessIdentity } from "./process/identity.ts";
 
 /** Something that the kernel or the disk keeps when we are killed. It is recorded before it is acquired. */
 export const journalEntrySchema = z.discriminatedUnion("kind", [

@@ -1,9 +1,9 @@
 import { open, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
-import { makeDirectories } from "./directories.ts";
+import { makeDirectories } from "./files/directories.ts";
 import type { Owned } from "./disposal.ts";
 import type { Host } from "./host.ts";
-import { run } from "./run.ts";
+import { run } from "./process/run.ts";
 
 /**
  * A flock(2) lock held on `path` until it is disposed of or this process dies. The file stays: see {@link acquireLock}.

@@ -4,7 +4,7 @@ import { hasCode, KnownError, messageOf } from "./errors.ts";
 import { createLog } from "./log.ts";
 import type { Host } from "./host.ts";
 import type { Installation } from "./installation.ts";
-import { requireOwned } from "./ownership.ts";
+import { requireOwned } from "./files/ownership.ts";
 import { openJournal } from "./journal.ts";
 
 /**

@@ -1,6 +1,6 @@
 import type { Config } from "../config/config.ts";
 import { ReleaseStack, type Owned } from "../host/disposal.ts";
-import { UnusableDirectory } from "../host/directories.ts";
+import { UnusableDirectory } from "../host/files/directories.ts";
 import { messageOf } from "../host/errors.ts";
 import type { Host } from "../host/host.ts";
 import type { Lock } from "../host/lock.ts";

@@ -7,7 +7,7 @@ import { mountFilesystem } from "../../src/filesystems/mount.ts";
 import { configureGuest } from "../../src/guest/configure.ts";
 import { findHooks } from "../../src/guest/hooks/find.ts";
 import { runHooks } from "../../src/guest/hooks/run.ts";
-import { openRoot } from "../../src/host/rooted-files.ts";
+import { openRoot } from "../../src/host/files/rooted-files.ts";
 import { bootstrappedTar, cachedSuite } from "../fixtures/bootstrapped-cache.ts";
 import { diskFile, loopOn, sh } from "../fixtures/loop-disk.ts";
 import { temporaryDirectory, testHost } from "../fixtures/test-host.ts";

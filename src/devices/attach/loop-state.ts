@@ -4,7 +4,7 @@ import * as z from "zod/mini";
 import { KnownError } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
 import { printable } from "../../host/printable.ts";
-import { capture } from "../../host/run.ts";
+import { capture } from "../../host/process/run.ts";
 import { listDirectory, readText } from "../kernel/block-device.ts";
 import { type FileKey, fileKey } from "../kernel/file-key.ts";
 

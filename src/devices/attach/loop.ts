@@ -4,7 +4,7 @@ import { basename } from "node:path";
 import type { Owned } from "../../host/disposal.ts";
 import { CommandError, KnownError } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
-import { run } from "../../host/run.ts";
+import { run } from "../../host/process/run.ts";
 import { readBlockDevice } from "../kernel/block-device.ts";
 import { describeUsers } from "../kernel/device-users.ts";
 import { type FileKey, fileKey } from "../kernel/file-key.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type Owned, ownedBy, ReleaseStack } from "../../host/disposal.ts";
 import { hasCode, KnownError, messageOf } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
-import { run } from "../../host/run.ts";
+import { run } from "../../host/process/run.ts";
 import { mountHolders } from "../kernel/device-users.ts";
 import { type Mount, ownMounts } from "../kernel/mount-table.ts";
 import { retryFor } from "./retry.ts";

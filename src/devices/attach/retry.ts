@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Host } from "../../host/host.ts";
-import { releaseTimeLeft } from "../../host/time-limits.ts";
+import { releaseTimeLeft } from "../../host/process/time-limits.ts";
 
 /**
  * Calls `attempt` again, with growing pauses, until it returns something other than undefined. Returns undefined when

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { CommandTimeout } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
-import { run } from "../../host/run.ts";
+import { run } from "../../host/process/run.ts";
 
 const settleSeconds = 10;
 

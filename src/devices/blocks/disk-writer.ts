@@ -2,7 +2,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import type { Owned } from "../../host/disposal.ts";
 import { KnownError, messageOf } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
-import { run } from "../../host/run.ts";
+import { run } from "../../host/process/run.ts";
 import type { Extent } from "./extents.ts";
 
 /** Writes to a part of a block device; offsets count from its start. */

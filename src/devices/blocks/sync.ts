@@ -1,7 +1,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { KnownError, messageOf } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
-import { run } from "../../host/run.ts";
+import { run } from "../../host/process/run.ts";
 
 /** The hint for an administrator about data that did not reach a disk. */
 export const writeErrorHint =

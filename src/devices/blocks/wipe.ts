@@ -1,7 +1,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { CommandError, KnownError, messageOf } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
-import { run } from "../../host/run.ts";
+import { run } from "../../host/process/run.ts";
 import { readBlockDevice } from "../kernel/block-device.ts";
 import { writeErrorHint } from "./sync.ts";
 

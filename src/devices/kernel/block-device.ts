@@ -1,6 +1,6 @@
 import { closeSync, openSync, constants, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { ifThereSync } from "../../host/absent.ts";
+import { ifThereSync } from "../../host/files/absent.ts";
 import { hasCode, KnownError, messageOf } from "../../host/errors.ts";
 
 /** The number of a block device as the kernel writes it: `major:minor`, decimal. */

@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { ifThereSync } from "../../host/absent.ts";
+import { ifThereSync } from "../../host/files/absent.ts";
 import { deviceNumber } from "./block-device.ts";
 
 /** `major:minor:inode`: the kernel's identity of a file, which does not depend on its path. */

@@ -1,5 +1,5 @@
 import { readFileSync, readlinkSync } from "node:fs";
-import { ifThereSync } from "../../host/absent.ts";
+import { ifThereSync } from "../../host/files/absent.ts";
 import { blockDeviceNumber, type DeviceNumber, listDirectory } from "./block-device.ts";
 
 /** A line of proc_pid_mountinfo(5). */

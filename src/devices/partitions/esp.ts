@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { dirname } from "node:path";
 import type { Host } from "../../host/host.ts";
-import { run, start } from "../../host/run.ts";
+import { run, start } from "../../host/process/run.ts";
 import { attachLoop } from "../attach/loop.ts";
 import type { Partition } from "./table.ts";
 

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Owned } from "../../host/disposal.ts";
 import { KnownError } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
-import { capture, run } from "../../host/run.ts";
+import { capture, run } from "../../host/process/run.ts";
 import {
   blockDeviceNumber,
   type DeviceNumber,

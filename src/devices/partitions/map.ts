@@ -2,7 +2,7 @@ import { open } from "node:fs/promises";
 import type { Owned } from "../../host/disposal.ts";
 import { KnownError, messageOf } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
-import { findCommand } from "../../host/tools.ts";
+import { findCommand } from "../../host/process/tools.ts";
 import { attachLoop } from "../attach/loop.ts";
 import { mapWithKpartx } from "./kpartx.ts";
 import type { Partition } from "./table.ts";

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import * as z from "zod/mini";
 import { CommandError, KnownError } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
-import { capture, run } from "../../host/run.ts";
+import { capture, run } from "../../host/process/run.ts";
 import { readBlockDevice } from "../kernel/block-device.ts";
 import {
   type Geometry,

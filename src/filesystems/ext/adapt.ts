@@ -1,5 +1,5 @@
 import type { Host } from "../../host/host.ts";
-import { run, type RunOptions } from "../../host/run.ts";
+import { run, type RunOptions } from "../../host/process/run.ts";
 import type { CommandOutcome } from "../../host/errors.ts";
 
 // A filesystem made by others may be made to keep its tools busy, or to have them take all memory.

@@ -1,6 +1,6 @@
 import type { Extent } from "../../devices/blocks/extents.ts";
 import type { Host } from "../../host/host.ts";
-import { capture } from "../../host/run.ts";
+import { capture } from "../../host/process/run.ts";
 
 // What dumpe2fs(8) prints of ext2, ext3 and ext4 is read here and nowhere else; `show_super_stats` of debugfs(8) prints
 // the same.

@@ -1,5 +1,5 @@
 import type { Host } from "../../host/host.ts";
-import { run } from "../../host/run.ts";
+import { run } from "../../host/process/run.ts";
 import type { Room } from "../family.ts";
 import type { ExtFacts } from "./facts.ts";
 import { mke2fs } from "./mke2fs.ts";

@@ -3,7 +3,7 @@ import { mkdir, realpath, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Owned } from "../../host/disposal.ts";
 import type { Host } from "../../host/host.ts";
-import { run } from "../../host/run.ts";
+import { run } from "../../host/process/run.ts";
 import { complement, type Extent } from "../../devices/blocks/extents.ts";
 import { dumpGroups, freeExtents } from "./dumpe2fs.ts";
 

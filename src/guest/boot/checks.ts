@@ -1,8 +1,8 @@
 import type { Config } from "../../config/config.ts";
 import { KnownError } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
-import { requireTools } from "../../host/tools.ts";
-import { toolsFor } from "../../host/tools-table.ts";
+import { requireTools } from "../../host/process/tools.ts";
+import { toolsFor } from "../../host/process/tools-table.ts";
 import type { BootPlan } from "./plan.ts";
 
 /** The disk as far as booting goes: logical sector size in bytes. */
@@ -15,7 +15,7 @@ type BootLayout = Pick<Config, "partitionStyle">;
 /**
  * Whether the guest can start from this disk as planned; to be called before the disk is touched. Throws KnownError for
  * what cannot work, and warns of what probably does not. Settings that do not go together are refused with the settings
- * already (config/rules.ts).
+ * already (config/values/rules.ts).
  */
 export function checkBoot(host: Host, plan: BootPlan, layout: BootLayout, disk: BootDisk): void {
   if (plan.loader !== "none") refuseImpossible(host, plan, layout, disk);

@@ -1,4 +1,4 @@
-import type { RootedFiles } from "../../host/rooted-files.ts";
+import type { RootedFiles } from "../../host/files/rooted-files.ts";
 
 const resumeFile = "/etc/initramfs-tools/conf.d/resume";
 

@@ -1,4 +1,4 @@
-import type { RootedFiles } from "../../host/rooted-files.ts";
+import type { RootedFiles } from "../../host/files/rooted-files.ts";
 import type { InstanceConsole } from "../console/serial-console.ts";
 
 /** A kernel in the guest, by paths the guest's own boot loader can read. */

@@ -1,4 +1,4 @@
-import type { RootedFiles } from "../../host/rooted-files.ts";
+import type { RootedFiles } from "../../host/files/rooted-files.ts";
 import type { SerialConsole } from "./serial-console.ts";
 
 /** Offers a login on `console`, by whichever init system the guest has, and lets root use it. */

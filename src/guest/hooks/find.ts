@@ -1,10 +1,10 @@
 import { open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { ifThere } from "../../host/absent.ts";
+import { ifThere } from "../../host/files/absent.ts";
 import { KnownError } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
 import { printable } from "../../host/printable.ts";
-import { capture, run } from "../../host/run.ts";
+import { capture, run } from "../../host/process/run.ts";
 
 /** The hooks of one directory, found to be runnable. */
 export interface Hooks {

@@ -1,6 +1,6 @@
 import { CommandError, KnownError } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
-import { run } from "../../host/run.ts";
+import { run } from "../../host/process/run.ts";
 import type { Hooks } from "./find.ts";
 
 export interface HookSurroundings {

@@ -1,5 +1,5 @@
 import { KnownError } from "../../host/errors.ts";
-import type { RootedFiles } from "../../host/rooted-files.ts";
+import type { RootedFiles } from "../../host/files/rooted-files.ts";
 
 /**
  * Lets root log in without a password, as `passwd -d root`: in the shadow file, or in passwd where there are no shadow

@@ -1,5 +1,5 @@
 import type { Host } from "../../host/host.ts";
-import type { RootedFiles } from "../../host/rooted-files.ts";
+import type { RootedFiles } from "../../host/files/rooted-files.ts";
 
 /** HOST_NAME_MAX of Linux: sethostname(2) refuses more, and systemd then calls the machine localhost. */
 const maxHostNameBytes = 64;

@@ -1,4 +1,4 @@
-import type { RootedFiles } from "../../host/rooted-files.ts";
+import type { RootedFiles } from "../../host/files/rooted-files.ts";
 import { shortName } from "./host-name.ts";
 
 /** What netbase installs, for a tree that has no /etc/hosts. */

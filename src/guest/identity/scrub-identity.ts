@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import type { RootedFiles } from "../../host/rooted-files.ts";
+import type { RootedFiles } from "../../host/files/rooted-files.ts";
 
 /** Files by which two guests from one image would be taken for one: keys, seeds, names of the node's network cards. */
 const identityFiles: readonly { readonly directory: string; readonly pattern: RegExp }[] = [

@@ -2,8 +2,8 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
-import type { RootedFiles } from "../../host/rooted-files.ts";
-import { capture, run } from "../../host/run.ts";
+import type { RootedFiles } from "../../host/files/rooted-files.ts";
+import { capture, run } from "../../host/process/run.ts";
 import { runInTree } from "../tree/run-in-tree.ts";
 
 /** What sshd uses where its settings name no HostKey; one before 6.5 ignores ed25519. With the sizes of today's ssh-keygen. */

@@ -1,4 +1,4 @@
-import type { RootedFiles } from "../../host/rooted-files.ts";
+import type { RootedFiles } from "../../host/files/rooted-files.ts";
 import { loopbackOnly } from "./renderers/ifupdown.ts";
 import { hasIfupdown } from "./renderers/installed.ts";
 

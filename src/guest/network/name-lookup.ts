@@ -1,6 +1,6 @@
 import { KnownError, messageOf } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
-import { run } from "../../host/run.ts";
+import { run } from "../../host/process/run.ts";
 import { canonicalAddress, isLocalAddress } from "./addresses.ts";
 
 /** The addresses a name resolves to on the node, canonical; those that only mean the node itself left out. */

@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import { KnownError } from "../../host/errors.ts";
-import type { RootedFiles } from "../../host/rooted-files.ts";
+import type { RootedFiles } from "../../host/files/rooted-files.ts";
 import { matchesWildcard } from "./wildcard.ts";
 
 /** Which program reads a network file. */

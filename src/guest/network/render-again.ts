@@ -1,7 +1,7 @@
 import type { Config } from "../../config/config.ts";
 import { KnownError, messageOf } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
-import type { FileEdit, RootedFiles } from "../../host/rooted-files.ts";
+import type { FileEdit, RootedFiles } from "../../host/files/rooted-files.ts";
 import type { Instance } from "../../os-api/request.ts";
 import { decideNetwork } from "./decide.ts";
 import type { NetworkPlan } from "./plan.ts";

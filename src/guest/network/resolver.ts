@@ -1,9 +1,9 @@
 import { isIP } from "node:net";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { ifThere } from "../../host/absent.ts";
+import { ifThere } from "../../host/files/absent.ts";
 import type { Host } from "../../host/host.ts";
-import type { RootedFiles } from "../../host/rooted-files.ts";
+import type { RootedFiles } from "../../host/files/rooted-files.ts";
 import { parseAddress } from "../../settings/addresses.ts";
 
 /** Where a node keeps its real name servers; the later ones when the first names only a resolver of the node's own. */

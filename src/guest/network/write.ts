@@ -1,5 +1,5 @@
 import type { Host } from "../../host/host.ts";
-import type { RootedFiles } from "../../host/rooted-files.ts";
+import type { RootedFiles } from "../../host/files/rooted-files.ts";
 import { writeInterfaces } from "./interfaces.ts";
 import type { NetworkPlan } from "./plan.ts";
 import { installedRenderer, isThere } from "./renderers/installed.ts";

@@ -1,5 +1,5 @@
 import { KnownError } from "../../host/errors.ts";
-import type { RootedFiles } from "../../host/rooted-files.ts";
+import type { RootedFiles } from "../../host/files/rooted-files.ts";
 import { addressesIn, canonicalAddress } from "../network/addresses.ts";
 
 /** A file that still holds an old name or address. */

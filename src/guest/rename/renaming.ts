@@ -1,7 +1,7 @@
 import { KnownError } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
 import { printable } from "../../host/printable.ts";
-import type { FileEdit, RootedFiles } from "../../host/rooted-files.ts";
+import type { FileEdit, RootedFiles } from "../../host/files/rooted-files.ts";
 import { type AddressChange, changeAddresses } from "../network/addresses.ts";
 import { decideAddresses } from "./address-change.ts";
 import { shortName, warnOfLongName } from "../identity/host-name.ts";

@@ -1,5 +1,5 @@
 import { familyOf, isFilesystemType } from "../../filesystems/families.ts";
-import type { RootedFiles } from "../../host/rooted-files.ts";
+import type { RootedFiles } from "../../host/files/rooted-files.ts";
 import type { FilesystemId, InstalledGuest, MountedById } from "../tree/installed-guest.ts";
 
 const path = "/etc/fstab";

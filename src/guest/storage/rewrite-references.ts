@@ -1,6 +1,6 @@
 import type { Host } from "../../host/host.ts";
 import { messageOf } from "../../host/errors.ts";
-import type { RootedFiles } from "../../host/rooted-files.ts";
+import type { RootedFiles } from "../../host/files/rooted-files.ts";
 import { bootDiskRules, withTableId } from "./boot-disk.ts";
 import { fstabEntries, rewriteFstab, rootEntry, specValue, swapEntry } from "./fstab.ts";
 import { type NewDevices, replaceIdentifiers, type Renaming, rewriteKernelArguments } from "./references.ts";

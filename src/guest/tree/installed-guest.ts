@@ -1,7 +1,7 @@
 import type { RootDevice } from "../../devices/lay-out.ts";
 import type { FilesystemType } from "../../filesystems/families.ts";
 import type { Host } from "../../host/host.ts";
-import { openRoot, type RootedFiles } from "../../host/rooted-files.ts";
+import { openRoot, type RootedFiles } from "../../host/files/rooted-files.ts";
 
 /** A filesystem known by its UUID. */
 export interface FilesystemId {

@@ -1,5 +1,5 @@
 import type { Host } from "../../host/host.ts";
-import { capture } from "../../host/run.ts";
+import { capture } from "../../host/process/run.ts";
 
 export interface ChrootOptions {
   /** A block device that the guest's program needs in its /dev, under the name it has on the node. */

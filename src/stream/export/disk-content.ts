@@ -11,8 +11,8 @@ import {
 import { type Owned, ownedBy, ReleaseStack } from "../../host/disposal.ts";
 import { CommandError } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
-import { requireTools, type Tool } from "../../host/tools.ts";
-import { toolsFor } from "../../host/tools-table.ts";
+import { requireTools, type Tool } from "../../host/process/tools.ts";
+import { toolsFor } from "../../host/process/tools-table.ts";
 import type { ExtFacts } from "../../filesystems/ext/facts.ts";
 import { replayJournal } from "../../filesystems/ext/replayed-journal.ts";
 import type { Extent } from "../../devices/blocks/extents.ts";

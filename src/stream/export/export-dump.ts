@@ -1,7 +1,7 @@
 import { familyOf } from "../../filesystems/families.ts";
 import { KnownError } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
-import { start } from "../../host/run.ts";
+import { start } from "../../host/process/run.ts";
 import type { ByteSink } from "../pipe/byte-sink.ts";
 import type { DiskContent } from "./disk-content.ts";
 import { createDumpScanner } from "../format/dump-scanner.ts";

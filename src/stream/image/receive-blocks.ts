@@ -2,7 +2,7 @@ import { openBlockWriter } from "../../devices/blocks/block-writer.ts";
 import { createChunkPool } from "../../devices/blocks/chunks.ts";
 import type { Extent } from "../../devices/blocks/extents.ts";
 import { pieceLimit } from "../../devices/blocks/raw-blocks.ts";
-import { startDigester } from "../../host/digester.ts";
+import { startDigester } from "../../host/files/digester.ts";
 import type { Host } from "../../host/host.ts";
 import type { ImageReader } from "./image-reader.ts";
 import { type BlockTarget, createPlacing } from "./place-blocks.ts";

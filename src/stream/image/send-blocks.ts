@@ -3,7 +3,7 @@ import type { Extent } from "../../devices/blocks/extents.ts";
 import { pieceLimit } from "../../devices/blocks/raw-blocks.ts";
 import { readWindows } from "../../devices/blocks/read-windows.ts";
 import { windowsOf } from "../../devices/blocks/windows.ts";
-import { startDigester } from "../../host/digester.ts";
+import { startDigester } from "../../host/files/digester.ts";
 import type { Host } from "../../host/host.ts";
 import { blocksName } from "../format/member-names.ts";
 import type { ImageWriter } from "./image-writer.ts";

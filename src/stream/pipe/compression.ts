@@ -1,5 +1,5 @@
-import type { Tool } from "../../host/tools.ts";
-import { toolsFor } from "../../host/tools-table.ts";
+import type { Tool } from "../../host/process/tools.ts";
+import { toolsFor } from "../../host/process/tools-table.ts";
 
 /** How a stream is compressed; Ganeti compresses exports on its own, so the default is none. */
 export type Compression = "none" | "zstd" | "gzip";

@@ -1,8 +1,8 @@
 import type { Readable } from "node:stream";
 import { KnownError, messageOf } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
-import { type RunningCommand, start } from "../../host/run.ts";
-import { requireTools } from "../../host/tools.ts";
+import { type RunningCommand, start } from "../../host/process/run.ts";
+import { requireTools } from "../../host/process/tools.ts";
 import { descriptorSource } from "./byte-source.ts";
 import { streamSink } from "./byte-sink.ts";
 import { type Compression, compressionTools, decompressCommand, detectCompression } from "./compression.ts";

@@ -1,5 +1,5 @@
 import type { Host } from "../../host/host.ts";
-import { start } from "../../host/run.ts";
+import { start } from "../../host/process/run.ts";
 import { type ByteSink, descriptorSink, streamSink } from "./byte-sink.ts";
 import { compressCommand, type Compression } from "./compression.ts";
 

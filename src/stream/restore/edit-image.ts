@@ -11,7 +11,7 @@ import {
 import { type Owned, ReleaseStack } from "../../host/disposal.ts";
 import { CommandError } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
-import { openRoot, type RootedFiles } from "../../host/rooted-files.ts";
+import { openRoot, type RootedFiles } from "../../host/files/rooted-files.ts";
 import type { Identifiers } from "./boot-code.ts";
 
 export interface Editing {

@@ -3,10 +3,10 @@ import { mkdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import type { MountedFilesystem } from "../../devices/attach/mount.ts";
 import { isExt } from "../../filesystems/ext/facts.ts";
-import { startConfined, type Target } from "../../host/confined.ts";
+import { startConfined, type Target } from "../../host/process/confined.ts";
 import { hasCode } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
-import { run } from "../../host/run.ts";
+import { run } from "../../host/process/run.ts";
 import { tarAttributes } from "../tree/pack-tree.ts";
 
 /** A directory in which a tree is unpacked, so that nothing boots or reads it before it is whole. */

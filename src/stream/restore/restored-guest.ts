@@ -1,6 +1,6 @@
 import type { NewDevices } from "../../guest/storage/references.ts";
 import type { Owned } from "../../host/disposal.ts";
-import type { RootedFiles } from "../../host/rooted-files.ts";
+import type { RootedFiles } from "../../host/files/rooted-files.ts";
 
 /** A guest whose files came back whole. Nothing boots it before `finish`. */
 export interface RestoredGuest extends Owned {

@@ -4,7 +4,7 @@ import type { Extent } from "../../devices/blocks/extents.ts";
 import type { Owned } from "../../host/disposal.ts";
 import { messageOf } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
-import { MissingToolsError } from "../../host/tools.ts";
+import { MissingToolsError } from "../../host/process/tools.ts";
 import { markFailedImport, markRefusedImport } from "../format/import-mark.ts";
 import { ImportRefusal } from "./refusal.ts";
 

@@ -1,4 +1,4 @@
-import { startConfined, type Target } from "../../host/confined.ts";
+import { startConfined, type Target } from "../../host/process/confined.ts";
 import { KnownError } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
 import { treeName } from "../format/member-names.ts";

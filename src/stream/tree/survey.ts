@@ -1,5 +1,5 @@
 import { statfsSync } from "node:fs";
-import { captureConfined, type Target } from "../../host/confined.ts";
+import { captureConfined, type Target } from "../../host/process/confined.ts";
 import type { Host } from "../../host/host.ts";
 import { treeName } from "../format/member-names.ts";
 

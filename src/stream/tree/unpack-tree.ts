@@ -1,4 +1,4 @@
-import { startConfined, type Target } from "../../host/confined.ts";
+import { startConfined, type Target } from "../../host/process/confined.ts";
 import type { Host } from "../../host/host.ts";
 import { endMarker } from "../format/checksum.ts";
 import { coalescing, isBrokenPipe, streamSink } from "../pipe/byte-sink.ts";

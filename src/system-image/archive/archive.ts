@@ -1,8 +1,8 @@
 import { access, constants } from "node:fs/promises";
 import { KnownError } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
-import { requireTools } from "../../host/tools.ts";
-import { toolsFor } from "../../host/tools-table.ts";
+import { requireTools } from "../../host/process/tools.ts";
+import { toolsFor } from "../../host/process/tools-table.ts";
 import type { BootstrapMeans } from "./bootstrap-means.ts";
 import type { SystemSpec } from "../spec/system-spec.ts";
 import { type SuiteFacts, suiteFacts } from "./suite-facts.ts";

@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { copyFile, type FileHandle, link, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import { makeDirectories } from "../../host/directories.ts";
+import { makeDirectories } from "../../host/files/directories.ts";
 import { hasCode, KnownError } from "../../host/errors.ts";
 import type { ArchivePackage } from "./packages-index.ts";
 import { openCacheFile } from "../cache/cache-file.ts";
-import { sha256Of } from "../../host/sha256.ts";
+import { sha256Of } from "../../host/files/sha256.ts";
 
 const mebibyte = 1024 * 1024;
 /** In milliseconds. No copy of a package takes as long; its writer may be on another node. */

@@ -1,8 +1,8 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Host } from "../../host/host.ts";
-import { run } from "../../host/run.ts";
-import { findCommand } from "../../host/tools.ts";
+import { run } from "../../host/process/run.ts";
+import { findCommand } from "../../host/process/tools.ts";
 import { type BootstrapMeans, engineEnvironment } from "./bootstrap-means.ts";
 import { componentsOf, type SystemSpec } from "../spec/system-spec.ts";
 import type { ArchivePackage } from "./packages-index.ts";

@@ -1,7 +1,7 @@
 import { KnownError } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
-import { run } from "../../host/run.ts";
-import { findCommand } from "../../host/tools.ts";
+import { run } from "../../host/process/run.ts";
+import { findCommand } from "../../host/process/tools.ts";
 import { familyScripts, releaseOf } from "../../releases/release.ts";
 import { type BootstrapMeans, engineEnvironment } from "./bootstrap-means.ts";
 import type { SystemSpec } from "../spec/system-spec.ts";

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { KnownError } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
-import { openRoot } from "../../host/rooted-files.ts";
+import { openRoot } from "../../host/files/rooted-files.ts";
 import { releaseOf } from "../../releases/release.ts";
 import { removeRootPassword } from "../../guest/identity/accounts.ts";
 import { runDebootstrap } from "./debootstrap.ts";

@@ -1,7 +1,7 @@
 import { open } from "node:fs/promises";
 import { CommandError, CommandTimeout, KnownError, quoteArgv } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
-import { start } from "../../host/run.ts";
+import { start } from "../../host/process/run.ts";
 import { componentsOf, type SystemSpec } from "../spec/system-spec.ts";
 import { eachLine } from "./each-line.ts";
 import { readDebootstrapProgress } from "./debootstrap-progress.ts";

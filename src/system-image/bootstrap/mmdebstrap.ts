@@ -1,6 +1,6 @@
 import { CommandError, CommandTimeout, KnownError, quoteArgv } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
-import { start } from "../../host/run.ts";
+import { start } from "../../host/process/run.ts";
 import { componentsOf, type SystemSpec } from "../spec/system-spec.ts";
 import { stuck } from "./debootstrap.ts";
 import { eachLine } from "./each-line.ts";

@@ -1,8 +1,8 @@
 import { constants, type Stats } from "node:fs";
 import { type FileHandle, lstat, open } from "node:fs/promises";
-import { ifThere } from "../../host/absent.ts";
+import { ifThere } from "../../host/files/absent.ts";
 import { KnownError } from "../../host/errors.ts";
-import { requireOwned } from "../../host/ownership.ts";
+import { requireOwned } from "../../host/files/ownership.ts";
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 

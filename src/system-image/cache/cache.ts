@@ -1,5 +1,5 @@
 import type { Config } from "../../config/config.ts";
-import { makeDirectories } from "../../host/directories.ts";
+import { makeDirectories } from "../../host/files/directories.ts";
 import { type CacheFolder, openCacheFolder } from "./folder.ts";
 import { requireOwnFolders } from "./own-folders.ts";
 import { scratchSpace } from "./scratch.ts";

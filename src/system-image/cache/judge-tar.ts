@@ -1,7 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { messageOf } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
-import { sha256Of } from "../../host/sha256.ts";
+import { sha256Of } from "../../host/files/sha256.ts";
 import { DamagedTar, surveyTar } from "../tree/tar.ts";
 import { type FileStamp, type FoundManifest, type Manifest, sameNominal, sameStamp, stampOf } from "./manifest.ts";
 

@@ -2,7 +2,7 @@ import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { hasCode } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
-import { isAlive, ownIdentity } from "../../host/process-identity.ts";
+import { isAlive, ownIdentity } from "../../host/process/identity.ts";
 import { type CacheFolder, ownerOf } from "./folder.ts";
 import { removeTree, type ScratchSpace } from "./scratch.ts";
 

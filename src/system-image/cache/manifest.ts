@@ -2,7 +2,7 @@ import type { BigIntStats } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import * as z from "zod/mini";
 import { KnownError } from "../../host/errors.ts";
-import { UntrustedFile } from "../../host/ownership.ts";
+import { UntrustedFile } from "../../host/files/ownership.ts";
 import { systemSpecSchema } from "../spec/system-spec.ts";
 import { openCacheFile } from "./cache-file.ts";
 import { partialPath } from "./partial-path.ts";

@@ -1,9 +1,9 @@
 import { type Stats } from "node:fs";
 import { lstat, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { UnusableDirectory } from "../../host/directories.ts";
+import { UnusableDirectory } from "../../host/files/directories.ts";
 import { hasCode, messageOf } from "../../host/errors.ts";
-import { requireOwned } from "../../host/ownership.ts";
+import { requireOwned } from "../../host/files/ownership.ts";
 import type { ScratchSpace } from "./scratch.ts";
 
 /** Directories of ours in CACHE_DIR; what is old or half-done in them is removed. */

@@ -11,7 +11,7 @@ import { requireUnpinned } from "./pins.ts";
 import { setAsideOwn } from "./set-aside.ts";
 import { type BuiltManifest, stampOf, writeManifest } from "./manifest.ts";
 import { installedPackages } from "../tree/dpkg-status.ts";
-import { sha256Of } from "../../host/sha256.ts";
+import { sha256Of } from "../../host/files/sha256.ts";
 import { packTree, surveyTar } from "../tree/tar.ts";
 
 /** Named in manifests so that one can tell who wrote them. */

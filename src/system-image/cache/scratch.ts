@@ -1,12 +1,12 @@
 import { createHash, randomBytes } from "node:crypto";
 import { mkdir, readFile, realpath, rmdir, statfs } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { makeDirectories } from "../../host/directories.ts";
+import { makeDirectories } from "../../host/files/directories.ts";
 import { ReleaseStack, type Owned } from "../../host/disposal.ts";
 import { messageOf } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
 import { hasPrivateMounts } from "../../host/installation.ts";
-import { run } from "../../host/run.ts";
+import { run } from "../../host/process/run.ts";
 
 /** A place to bootstrap in that is no instance's disk. */
 export interface Scratch {

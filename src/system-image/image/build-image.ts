@@ -7,7 +7,7 @@ import { mountFilesystem } from "../../filesystems/mount.ts";
 import { type Owned, ReleaseStack } from "../../host/disposal.ts";
 import { KnownError } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
-import { run } from "../../host/run.ts";
+import { run } from "../../host/process/run.ts";
 import { blocksPerGroup, imageBlockSize, type ImageGeometry } from "./geometry.ts";
 import { type ImageHeader, packImage } from "./image-file.ts";
 import { layOutImage, type ImageLayout } from "./layout.ts";

@@ -5,7 +5,7 @@ import { type ExtType, isExt } from "../../filesystems/ext/facts.ts";
 import { filesystemArguments } from "../../filesystems/make.ts";
 import { hasCode } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
-import { run } from "../../host/run.ts";
+import { run } from "../../host/process/run.ts";
 import type { GuestFilesystem } from "./fresh-filesystem.ts";
 
 /** The filesystem an image holds: what must not differ from what mkfs would make on the target itself. */

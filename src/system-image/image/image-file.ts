@@ -4,7 +4,7 @@ import * as z from "zod/mini";
 import { KnownError, messageOf } from "../../host/errors.ts";
 import type { ByteRange } from "../../devices/blocks/wipe.ts";
 import { complement } from "../../devices/blocks/extents.ts";
-import { sha256Of } from "../../host/sha256.ts";
+import { sha256Of } from "../../host/files/sha256.ts";
 import type { ImageLayout } from "./layout.ts";
 
 /** As [first, count], ascending. */

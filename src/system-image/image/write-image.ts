@@ -8,7 +8,7 @@ import { emptyRanges, signatureBytes } from "../../devices/blocks/wipe.ts";
 import { allAcquired, type Owned, ReleaseStack } from "../../host/disposal.ts";
 import { KnownError, messageOf } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
-import { run } from "../../host/run.ts";
+import { run } from "../../host/process/run.ts";
 import type { FittingImage } from "./fitting-image.ts";
 import { chunkBytes, dataBytes, freeRanges, type OpenImage, unpackImage, zeroRanges } from "./image-file.ts";
 

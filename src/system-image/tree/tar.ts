@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { CommandError, KnownError, messageOf } from "../../host/errors.ts";
 import type { Host } from "../../host/host.ts";
-import { capture, run, start } from "../../host/run.ts";
+import { capture, run, start } from "../../host/process/run.ts";
 import { type Compression, compressionOf, decompressing } from "./compression.ts";
 
 /** What a tree takes: bytes in whole 4 KiB blocks, files of any kind. */

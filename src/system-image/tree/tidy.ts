@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import type { RootedFiles } from "../../host/rooted-files.ts";
+import type { RootedFiles } from "../../host/files/rooted-files.ts";
 import { componentsOf, type SystemSpec } from "../spec/system-spec.ts";
 
 /**

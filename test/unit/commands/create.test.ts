@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { expect, test } from "vitest";
 import { create } from "../../../src/commands/create.ts";
 import { messageOf } from "../../../src/host/errors.ts";
-import { MissingToolsError } from "../../../src/host/tools.ts";
+import { MissingToolsError } from "../../../src/host/process/tools.ts";
 import { parseRequest } from "../../../src/os-api/parse.ts";
 import { testConfig } from "../../fixtures/config.ts";
 import { testHost } from "../../fixtures/test-host.ts";

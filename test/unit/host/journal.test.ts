@@ -10,7 +10,7 @@ import {
   type JournalEntry,
   unreadableJournals,
 } from "../../../src/host/journal.ts";
-import { ownIdentity } from "../../../src/host/process-identity.ts";
+import { ownIdentity } from "../../../src/host/process/identity.ts";
 import { temporaryDirectory } from "../../fixtures/test-host.ts";
 
 const loop: JournalEntry = {

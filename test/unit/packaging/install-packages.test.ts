@@ -3,7 +3,7 @@ import { chmodSync, copyFileSync, existsSync, lstatSync, mkdirSync, readFileSync
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { withNodePackages, withPackageTable } from "../../../scripts/tools-docs.ts";
-import { toolTable } from "../../../src/host/tools-table.ts";
+import { toolTable } from "../../../src/host/process/tools-table.ts";
 import { temporaryDirectory } from "../../fixtures/test-host.ts";
 
 interface Machine {

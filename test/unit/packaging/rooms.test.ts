@@ -31,7 +31,7 @@ function checkDoors(sources: Readonly<Record<string, string>>): {
   return { status, output: `${String(stdout)}${String(stderr)}` };
 }
 
-const host = { "src/host/run.ts": 'import "execa";\nexport const run = 1;\n' };
+const host = { "src/host/process/run.ts": 'import "execa";\nexport const run = 1;\n' };
 
 test("the check lets a room import from the floors below it, by its sub-rooms' order", () => {
   const { status, output } = checkDoors({

@@ -1,7 +1,7 @@
 import { editDisk } from "../../../devices/blocks/edit-disk.ts";
 import { KnownError } from "../../../host/errors.ts";
 import type { Host } from "../../../host/host.ts";
-import type { RootedFiles } from "../../../host/rooted-files.ts";
+import type { RootedFiles } from "../../../host/files/rooted-files.ts";
 import type { InstanceConsole } from "../../console/serial-console.ts";
 import type { InstalledGuest } from "../../tree/installed-guest.ts";
 import { runInTree } from "../../tree/run-in-tree.ts";

@@ -1,5 +1,5 @@
 import { open, type FileHandle } from "node:fs/promises";
-import { capture } from "../../../host/run.ts";
+import { capture } from "../../../host/process/run.ts";
 import type { Host } from "../../../host/host.ts";
 import { mapSectorSize, moveLoader } from "./map.ts";
 

@@ -2,7 +2,7 @@ import { editDisk } from "../../../devices/blocks/edit-disk.ts";
 import { partitionTypes } from "../../../devices/partitions/plan.ts";
 import type { PartitionTable } from "../../../devices/partitions/table.ts";
 import { KnownError } from "../../../host/errors.ts";
-import type { RootedFiles } from "../../../host/rooted-files.ts";
+import type { RootedFiles } from "../../../host/files/rooted-files.ts";
 import { bootSector, embeddedCore, sectorSize } from "./boot-image.ts";
 
 /** Consecutive sectors for grub's core image; numbers in sectors of 512 bytes. */

@@ -3,7 +3,7 @@ import type { Partition } from "../../../devices/partitions/table.ts";
 import { grubModules } from "../../../filesystems/families.ts";
 import { KnownError } from "../../../host/errors.ts";
 import type { Host } from "../../../host/host.ts";
-import type { RootedFiles } from "../../../host/rooted-files.ts";
+import type { RootedFiles } from "../../../host/files/rooted-files.ts";
 import type { InstalledGuest } from "../../tree/installed-guest.ts";
 import { addToFstab } from "../../storage/fstab.ts";
 import { runInTree } from "../../tree/run-in-tree.ts";

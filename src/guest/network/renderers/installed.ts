@@ -1,4 +1,4 @@
-import type { RootedFiles } from "../../../host/rooted-files.ts";
+import type { RootedFiles } from "../../../host/files/rooted-files.ts";
 import { ifupdown } from "./ifupdown.ts";
 import { netplan } from "./netplan.ts";
 import { networkManager } from "./network-manager.ts";

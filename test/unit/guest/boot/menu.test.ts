@@ -5,7 +5,7 @@ import { extlinuxConfig } from "../../../../src/guest/boot/extlinux/install.ts";
 import { distributorIn, espGrubConfig, grubConfig, grubDefaults } from "../../../../src/guest/boot/grub/menu.ts";
 import { forgoResume } from "../../../../src/guest/boot/initramfs.ts";
 import { linkedKernel, newestKernel } from "../../../../src/guest/boot/kernel.ts";
-import { openRoot, type RootedFiles } from "../../../../src/host/rooted-files.ts";
+import { openRoot, type RootedFiles } from "../../../../src/host/files/rooted-files.ts";
 import { temporaryDirectory } from "../../../fixtures/test-host.ts";
 
 const uuid = "0d6a7d2e-7b1c-4c2f-9a52-4b6a5d1f3c11";
