@@ -45,7 +45,7 @@ export interface RecoveryOptions {
  */
 export async function recoverDeadRuns(host: Host, options: RecoveryOptions = {}): Promise<RecoveryReport> {
   for (const journal of unreadableJournals(host.runDir))
-    host.log.warn(`what a run left cannot all be known: ${journal}`);
+    host.log.warn(`cannot tell everything that a dead run left: ${journal}`);
   if (readDeadRuns(host.runDir).length === 0) return { runs: 0, released: [], kept: [] };
   const lock = await acquireLock(host, join(host.runDir, "locks", "recovery"), {
     waitSeconds: options.lockSeconds ?? 60,

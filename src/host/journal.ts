@@ -131,7 +131,7 @@ export function unreadableJournals(runDir: string): readonly string[] {
     try {
       const lines = readLines(path);
       const bad = lines.slice(1, -1).findIndex((line) => !lineSchema.safeParse(line).success);
-      return bad < 0 ? [] : [`${path}: line ${String(bad + 2)} is no entry`];
+      return bad < 0 ? [] : [`${path}: line ${String(bad + 2)} is not an entry`];
     } catch (error) {
       return [`${path}: ${messageOf(error)}`];
     }

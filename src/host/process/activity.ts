@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 
-// Less than this is no work: retrying a connection, or waiting in a loop.
+// Less than this does not count as work: retrying a connection, or waiting in a loop.
 const ticks = 100;
 const bytes = 262_144;
 

@@ -263,7 +263,7 @@ async function finish(
     throw timeout(host, outcome, guard.expiredAfter, ended === "unkillable");
   if (stall.endedAfter !== undefined && result.exitCode !== 0)
     throw new CommandTimeout(outcome, `no progress for ${String(stall.endedAfter)} s, so it was ended`, {
-      hint: "STALL_TIMEOUT says how long a step may stand still",
+      hint: "STALL_TIMEOUT sets how long a step may stand still",
     });
   if (result.exitCode !== undefined && (options.accept ?? [0]).includes(result.exitCode)) return outcome;
   if (result.signal !== undefined) throw new CommandError(outcome, `killed by ${result.signal}`);

@@ -48,7 +48,7 @@ export function watchForStall(
   };
   const timer = setInterval(
     () => {
-      // What cannot be looked at is no reason to end anything.
+      // A process that cannot be looked at must not end anything.
       look().catch(() => undefined);
     },
     Math.min(seconds > 0 ? seconds / 4 : Infinity, 10) * 1000,

@@ -108,7 +108,7 @@ test("a journal that cannot be read is named, and the others are read", async ()
   expect(readDeadRuns(runDir).flatMap(({ entries }) => entries)).toEqual([loop]);
   expect(unreadableJournals(runDir)).toEqual([
     expect.stringMatching(/17-17.jsonl: EISDIR/),
-    `${join(runDir, "journal/18-18.jsonl")}: line 2 is no entry`,
+    `${join(runDir, "journal/18-18.jsonl")}: line 2 is not an entry`,
   ]);
 });
 
