@@ -41,7 +41,8 @@ export async function importDisk(
   config: Config,
   input: ImportInput = { descriptor: 0 },
 ): Promise<void> {
-  requireTools(host, toolsFor("always", "disk", "write"));
+  // What comes after depends on the backup: its tools are checked when it is known, the disk still untouched.
+  requireTools(host, toolsFor("always", "attach"));
   await using disks = await attachDiskSet(host, { root: request.disk, swap: request.swapDevice });
   await using source = await awaitSource(host, input.descriptor);
   await using spoiled = spoilUnlessKept(host, disks.root);

@@ -48,7 +48,11 @@ describe.each(["bookworm", "trixie"])("on %s", (suite) => {
   let deb: string;
   beforeAll(() => {
     deb = buildPackage();
-    chroot = packageChroot(suite, ["nodejs", "ca-certificates", name]);
+    // With all that the package depends on: the chroot itself has no lists of packages.
+    const tools = execFileSync("scripts/install-packages", ["--list", "node"], { encoding: "utf8" })
+      .trim()
+      .split(/\s+/);
+    chroot = packageChroot(suite, ["nodejs", "ca-certificates", name, ...tools]);
     chroot.bring(deb);
   });
   afterAll(() => {
