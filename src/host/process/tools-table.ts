@@ -51,7 +51,11 @@ const optional: ReadonlySet<Need> = new Set(["kpartx", "udev", "apt", "names"]);
 export const toolTable: readonly ToolRow[] = [
   { package: "dash", commands: ["sh"], neededBy: ["always"] },
   { package: "bash", commands: ["bash"], neededBy: ["always"] },
-  { package: "coreutils", commands: ["cat", "chroot", "cp", "mkdir", "rm", "sync", "wc"], neededBy: ["attach", "disk"] },
+  {
+    package: "coreutils",
+    commands: ["cat", "chroot", "cp", "mkdir", "rm", "sync", "wc"],
+    neededBy: ["attach", "disk"],
+  },
   { package: "coreutils", commands: ["du", "mknod"], neededBy: ["write"] },
   { package: "findutils", commands: ["find", "xargs"], neededBy: ["disk"] },
   { package: "util-linux", commands: ["setpriv", "unshare"], neededBy: ["always"] },
