@@ -43,7 +43,6 @@ function ci(check: { status: number; unit?: string; system?: string }, vm: { sta
     join(tree, "bin/make"),
     `case $1 in
      check) ${write("unit", check.unit)} ${write("system", check.system)} exit ${String(check.status)} ;;
-     check-packages) ${write("packages", report())} exit 0 ;;
      check-vm) ${write("vm", vm.vm)} exit ${String(vm.status)} ;;
      esac`,
   );
